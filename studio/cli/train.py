@@ -47,7 +47,13 @@ def add(commands: ground.Commands) -> None:
         help="nice, realnvp, glow, maf, iaf, vae_flow, pixelcnn, gated_pixelcnn … of pictures or cycles, wavenet of "
         "recordings (realnvp)",
     )
-    sub.add_argument("--preset", default="tiny", help="tiny, small or paper (tiny)")
+    sub.add_argument("--preset", default="tiny", help="tiny, small, large or paper (tiny)")
+    sub.add_argument(
+        "--from",
+        dest="start_model",
+        metavar="MODEL",
+        help="continue from a trained model; its family, size and rate replace those options",
+    )
     sub.add_argument("--name", help="of the model and its run")
     sub.add_argument("--size", type=ground.positive, default=32, help="pixels on a side (32)")
     sub.add_argument("--grey", action="store_true", help="grey instead of colour")
@@ -72,6 +78,14 @@ def add(commands: ground.Commands) -> None:
         metavar="OPTION=VALUE",
         help="how they are varied: shift=2, quarter_turns, colour=0.1 of pictures; gain=6, speed=0.1, noise=40, "
         "fade=0.1 of recordings",
+    )
+    sub.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a hyperparameter of the family, as layers=8; a wavenet with follows_pitch or follows_loudness learns to "
+        "follow a recording",
     )
     sub.add_argument("--steps", type=ground.steps, help="how many steps (the plan's own)")
     sub.add_argument("--resume", action="store_true", help="continue an earlier run of that name")
@@ -136,6 +150,7 @@ def _train(args: argparse.Namespace, stop: Interruption) -> int:
         output_folder=str(storage.create_folder(args.out)) if args.out else "",
         config=config_to_dict(config),
         force=args.force,
+        start_model="" if args.resume else args.start_model or "",  # a run that is resumed has weights of its own
     )
     lower_priority()
     _run_training(args, config, ask, stop)
@@ -146,13 +161,18 @@ def _train(args: argparse.Namespace, stop: Interruption) -> int:
 
 def _read_config(args: argparse.Namespace) -> "TrainingConfig":
     """Return the config that the arguments describe. Raises WrongUse."""
+    from studio.engine.training import config as configs
     from studio.engine.training.config import BadTrainingConfig, config_for_data, config_from_json, with_name
 
     if not args.recipe and args.name is None:
         raise ground.WrongUse("A model needs a name: add --name NAME.")
+    if args.recipe and args.start_model is not None:
+        raise ground.WrongUse("A recipe begins from nothing. Leave out --recipe or --from.")
     try:
         if args.recipe:
             config = config_from_json(args.recipe.read_bytes())
+        elif args.start_model is not None:
+            config = configs.config_from_model("model", args.source, models.find_model(args.start_model).card)
         else:
             config = config_for_data("model", args.source, args.family, args.preset, *_artwork_shape(args))
     except BadTrainingConfig as error:
@@ -165,17 +185,18 @@ def _read_config(args: argparse.Namespace) -> "TrainingConfig":
 
 
 def _with_options(args: argparse.Namespace, config: "TrainingConfig") -> "TrainingConfig":
-    """Return the config with the options for files that were given. Raises WrongUse."""
+    """Return the config with the options that were given. Raises WrongUse."""
     import msgspec
 
     from studio.engine.training.config import TrainingConfig, config_to_dict
 
     fields = config_to_dict(config)
-    for part, given in (("preparation", args.prepare), ("augmentation", args.augment)):
+    for part, given in (("preparation", args.prepare), ("augmentation", args.augment), ("recipe", args.set)):
+        names = [name for name in fields[part] if name != "family"]
         for option in given:
             name, _, value = option.partition("=")
-            if name not in fields[part]:
-                raise ground.WrongUse(f'There is no option "{name}". There are: {", ".join(fields[part])}.')
+            if name not in names:
+                raise ground.WrongUse(f'There is no option "{name}". There are: {", ".join(names)}.')
             is_list = isinstance(fields[part][name], list | tuple)
             fields[part][name] = value.split(",") if is_list else value or "true"
     try:

@@ -5,8 +5,7 @@ A frame of `hop` samples holds a number for each note, then one for the loudness
 The pitch comes from the autocorrelation of a windowed piece, divided by that of its window (Boersma, Accurate
 short-term analysis of the fundamental frequency, 1993). It lies between two notes, whose numbers are its distances from
 the other; they are zero if there is none. torchaudio's `detect_pitch_frequency` divides by the energy twice, so it
-finds the longest lag in every note that dies away: of nine plucked notes above 300 Hz it found none, and this finds
-all of them.
+finds the longest lag in most notes that die away: of eight from 311 to 1,047 Hz it finds none, and this finds all.
 
 The loudness is the sum of p^0.3 over mel bands of power p (Stevens, The measurement of loudness, 1955), as a logarithm.
 """

@@ -97,5 +97,6 @@ class WaveNet(msgspec.Struct, frozen=True, kw_only=True, tag="wavenet", tag_fiel
 PRESETS = {
     "tiny": WaveNet(layers=6, channels=16, skip=32),
     "small": WaveNet(),
+    "large": WaveNet(cycles=3, layers=10, channels=64, skip=256),
     "paper": WaveNet(cycles=3, layers=10, channels=128, skip=256),
 }

@@ -43,7 +43,7 @@ MAX_UNDO_SECONDS = 4.0
 OPENING_SECONDS = 0.002
 """Seconds at the beginning of a new sound that are drawn with the card's `opening`, if that is hotter."""
 MAX_FOLLOWED_SECONDS = 120
-"""The most seconds of a recording that can be followed. A minute takes 20 to 100 MB of memory."""
+"""The most seconds of a recording that can be followed. A minute takes the smallest preset 6 MB, the largest 115 MB."""
 MAX_CURVE_POINTS = 10_000
 """The largest number of points of a curve."""
 _CHANGED = ("made", "past", "c", "label", "noise", "choices", "curve", "share", "_done")

@@ -1,7 +1,9 @@
 """Count the steps and seconds of a training."""
 
+import contextlib
 import threading
 import time
+from collections.abc import Iterator
 
 from studio.engine.training.pace import Pace
 
@@ -66,6 +68,8 @@ class TrainingClock:
         self._standstill = StandstillWatch()
         self._still = 0.0
         """Seconds of standstill until the clock was started last."""
+        self._waited = 0.0
+        """Seconds in which nothing could be saved."""
 
     def count_step(self) -> float:
         """Count a step, and return the seconds of training in all sessions."""
@@ -85,7 +89,7 @@ class TrainingClock:
     def note_report(self) -> float:
         """Note that the progress is reported, and return the steps in a second of this session."""
         self._reported = time.monotonic()
-        self._pace.add_mark(self._steps, self._reported - self._standstill.seconds)
+        self._pace.add_mark(self._steps, self._reported - self._standstill.seconds - self._waited)
         return self._steps / max(self._session_seconds, 1e-9)
 
     def seconds_left(self, steps: int) -> float:
@@ -114,13 +118,24 @@ class TrainingClock:
         self._saved = self._checked = now
 
     def pause(self) -> None:
-        """Stop the clock while other jobs work, or while nothing can be saved."""
+        """Stop the clock while other jobs work."""
         self._worked = self._session_seconds
 
     def resume(self) -> None:
         """Start the clock again."""
         self._still = self._standstill.seconds
         self._resumed = time.monotonic()
+
+    @contextlib.contextmanager
+    def wait(self) -> Iterator[None]:
+        """Stop the clock while nothing can be saved. This time says nothing about how long further steps take."""
+        self.pause()
+        began = time.monotonic() - self._standstill.seconds
+        try:
+            yield
+        finally:
+            self._waited += time.monotonic() - self._standstill.seconds - began
+            self.resume()
 
     def close(self) -> None:
         """End the thread that notices a standstill."""

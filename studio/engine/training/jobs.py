@@ -18,9 +18,9 @@ from studio.density.model import Model
 from studio.engine.device import ComputeDevice, free_memory
 from studio.engine.events import EventSteps, Pause
 from studio.engine.followed_signal import FollowedSignal, followed_signal
-from studio.engine.generation.sampling import ModelCache, followed_signal_of
+from studio.engine.generation.sampling import LoadedModel, ModelCache, followed_signal_of
 from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
-from studio.engine.training import checkpoint, evaluation, loop, model_export, run_lock, trial
+from studio.engine.training import checkpoint, distance, evaluation, loop, model_export, run_lock, trial
 from studio.engine.training.artwork_cache import ArtworkCache
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, with_classes
 from studio.engine.training.loading import TrainingData, load_data, without_reports
@@ -250,7 +250,7 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
     card = loaded.card
     loading = load_data(Path(command.source), card.shape, card.sample_rate, card.label_columns, card.preparation)
     data = yield from without_reports(loading)
-    _, test = _training_and_test(data, loaded.model)
+    learned, test = _training_and_test(data, loaded.model)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))
     (test,) = yield from _with_signals(followed_signal_of(loaded), test)
@@ -268,9 +268,25 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
             done, total = next(steps)
         except StopIteration as end:
             what = "spread" if command.report_spread else "figures"
-            yield wire.EvaluationProgress(job=command.job, done=done, total=total, **{what: end.value})
-            return
+            found = end.value
+            break
         yield wire.EvaluationProgress(job=command.job, done=done, total=total)
+    distances = None
+    if not command.report_spread:
+        distances = yield from _distances_of_recordings(loaded, learned, held_out)
+    yield wire.EvaluationProgress(job=command.job, done=done, total=total, distances=distances, **{what: found})
+
+
+def _distances_of_recordings(
+    loaded: LoadedModel, learned: Examples, held_out: Examples
+) -> Generator[None, None, distance.Distances | None]:
+    """Return the distances to held-out recordings; None if the model makes no recordings."""
+    if not isinstance(held_out, TrainingRecordings) or not isinstance(learned, TrainingRecordings):
+        return None
+    assert isinstance(loaded.model, AutoregressiveSound), "it was checked when the recordings were loaded"
+    temperatures = (loaded.card.temperature, loaded.card.opening_temperature)
+    rate = loaded.card.sample_rate
+    return (yield from distance.measure_distances(loaded.model, learned, held_out, rate, temperatures))
 
 
 def _unlike_training(data: TrainingData, count: int) -> torch.Tensor | None:

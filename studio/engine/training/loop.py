@@ -305,9 +305,8 @@ def _save_patiently(
     """
     try:
         for waiting in keep_trying(lambda: run.save_checkpoint(best=best)):
-            clock.pause()
-            yield waiting
-            clock.resume()
+            with clock.wait():
+                yield waiting
     except checkpoint.NotFiniteWeights:
         if run.team.size > 1:
             raise TrainingDiverged("the weights were not finite. The best checkpoint is kept") from None

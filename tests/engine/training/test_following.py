@@ -14,6 +14,7 @@ from studio import cli
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.engine.device import ComputeDevice
 from studio.engine.followed_signal import FollowedSignal
+from studio.engine.generation.sound_job import SoundJob
 from studio.engine.jobs import JobStarter
 from studio.engine.levels import DoesNotFit, levels_of_sound
 from studio.engine.training.augmentation import Augmentation, SoundVariation
@@ -146,7 +147,7 @@ def train(ask: Ask, folder: Path, run: Path, name: str, steps: int = 60, **words
     config = with_steps(config_for_data(name, folder, "wavenet", "tiny", (1600,), RATE), steps)
     plan = {"batch": 4, "cut_samples": 800, "learning_rate": 0.01, "warm_up": 5, "evaluate_every": 60}
     changes = {"cycles": 1, "layers": 5, "channels": 16, "skip": 16, "hop": HOP, **words}
-    fields = config_to_dict(with_changes(config, changes, plan))
+    fields = config_to_dict(with_changes(config, changes, plan, {}, {}))
     ask(wire.Train(job="t", source=str(folder), run_folder=str(run), config=fields, sample_seeds=(1,)))
     return models.find_model(name)
 
@@ -209,6 +210,39 @@ def test_a_sound_continues_with_the_signal_of_its_place_however_it_was_interrupt
             seconds=(len(whole) - begin) / RATE,
         )  # fmt: skip
         assert np.array_equal(rest, whole[begin:])
+
+
+def test_samples_that_are_generated_again_follow_the_signal_of_their_place(ask: Ask, melodies: Path,
+    tmp_path: Path) -> None:  # fmt: skip
+    train(ask, melodies, tmp_path / "run", "tunes", 2, follows_pitch=True)
+    followed = tune([220, 400, 300, 350], 1000)
+    command = wire.StreamSound(
+        job="s", model="tunes", seed=3, seconds=2.0, temperature=1.0, followed_sound=followed
+    )  # fmt: skip
+    whole = stream(ask, seconds=2.0, temperature=1.0, followed_sound=followed)
+    job = SoundJob(command, JobStarter(CPU).model_cache.get_model("tunes"))
+    heard = np.zeros(2 * RATE, np.int16)
+    again = {6000: 5001, 9000: 3003, 14_000: 13_333}
+    for event in job.steps():
+        if isinstance(event, wire.SoundChunk):
+            heard[event.first_sample :][: len(event.samples)] = event.samples
+            done = event.first_sample + len(event.samples)
+            for late in [late for late in again if late <= done]:
+                heard[again[late] :] = 0
+                job.adjust(wire.Adjust(job="a", running_job="s", from_sample=again.pop(late)))
+    assert not again
+    assert np.array_equal(heard, whole)
+
+
+def test_the_terminal_trains_a_model_that_follows(melodies: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", str(melodies), "--family", "wavenet", "--rate", str(RATE), "--name", "hum", "--steps", "1"]
+    small = [f"--set={one}" for one in ("layers=3", "channels=8", "skip=8", "cycles=1", "hop=256")]
+    assert cli.main([*words, "--set", "follow"]) == 2
+    assert 'no option "follow"' in (told := capsys.readouterr().err)
+    assert "follows_pitch, follows_loudness, hop" in told
+    assert cli.main([*words, *small, "--set", "follows_pitch"]) == 0
+    card = models.find_model("hum").card
+    assert (card.followed_text, card.recipe["layers"]) == ("pitch", 3)
 
 
 def test_models_that_follow_nothing_and_sounds_that_are_too_long_are_refused(ask: Ask, melodies: Path,

@@ -126,6 +126,7 @@ class ModelSection(Column):
             "When to stop",
             (("early", "By itself"), ("steps", "After all steps")),
             tooltip="Stop once it gets no better, or learn for all steps",
+            tight=True,
         )
         self.ending_note = Label("", "note", wrap=True)
         self.add_section("Model")

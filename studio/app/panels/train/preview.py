@@ -183,10 +183,10 @@ class ExamplePreview(State):
 
     def _examples(self, event: ExamplesPreview) -> list[ShownExample]:
         found = []
-        variations = event.variations or ((),) * len(event.names)
-        for name, seen, varied in zip(event.names, event.examples, variations, strict=True):
+        for number, (name, seen) in enumerate(zip(event.names, event.examples, strict=True)):
             original, rate = self._originals.get(name, (None, 0))
-            found.append(ShownExample(name, original, rate, seen, event.sample_rate, tuple(varied)))
+            varied = tuple(event.variations[number]) if event.variations else ()
+            found.append(ShownExample(name, original, rate, seen, event.sample_rate, varied))
         return found
 
     def _show_failure(self, event: Failed) -> None:

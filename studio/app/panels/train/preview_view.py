@@ -103,6 +103,7 @@ class _CellPainter(QStyledItemDelegate):
     def _paint_sound_mark(self, painter: QPainter, place: QRect, *, playing: bool) -> None:
         side = self._theme.scaled(18)
         colour = self._theme.colour("accent" if playing else "soft")
+        painter.fillRect(place.x() + 2, place.y() + 2, side + 4, side + 4, self._theme.colour("window"))
         drawing = icon_pixmap("stop" if playing else "play", colour, side, self._view.devicePixelRatioF())
         painter.drawPixmap(place.x() + 4, place.y() + 4, drawing)
 
@@ -214,7 +215,7 @@ class PreviewPage(QWidget):
         self._preview = preview
         self.title = Label("What the model sees", "title")
         self.others = Button(theme, "Other files", "link", tooltip="Show other files, chosen at random")
-        self.close_button = Button(theme, "Back to the files", "link", tooltip="Return to the files of the folder")
+        self.close_button = Button(theme, "Back to the files", "link", tooltip="Show the files of the folder again")
         self.note = Label("", "soft", wrap=True)
         self.grid = ArtworkList(
             theme, "Files, each beside what the model gets", 2, shows_names=True, marks_current=True
@@ -244,6 +245,8 @@ class PreviewPage(QWidget):
     def _show(self, _: object) -> None:
         preview = self._preview
         examples = preview.examples.get()
+        hears = bool(examples) and examples[0].is_sound
+        self.title.setText("What the model hears" if hears else "What the model sees")
         self.note.setText(self._note_text(examples))
         self.grid.show_rows([(_describe(example), _pair(example)) for example in examples])
         self.grid.show_current(preview.chosen.get())

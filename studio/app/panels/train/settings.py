@@ -138,11 +138,11 @@ class TrainingSettings(State):
 
     def choose_classes(self, on: bool) -> None:
         """Learn sub-folders as classes, with a family that can, or learn without classes."""
-        changes: dict[str, object] = {"has_classes": on, "start_model": ""}
         able = [wish.family for wish in WISHES if wish.has_classes and self._suits(wish)]
         if on and self.family.get() not in able:
-            changes |= {"family": able[0], "recipe": {}}
-        self._change("classes", **changes)
+            self._change("classes", has_classes=on, start_model="", family=able[0], recipe={})
+        else:
+            self._change("classes", has_classes=on, start_model="")
 
     def set_title(self, title: str) -> None:
         self._change("name", gesture="name", title=title.strip()[:100])

@@ -79,6 +79,14 @@ def add(commands: ground.Commands) -> None:
         help="how they are varied: shift=2, quarter_turns, colour=0.1 of pictures; gain=6, speed=0.1, noise=40, "
         "fade=0.1 of recordings",
     )
+    sub.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a hyperparameter of the family, as layers=8; a wavenet with follows_pitch or follows_loudness learns to "
+        "follow a recording",
+    )
     sub.add_argument("--steps", type=ground.steps, help="how many steps (the plan's own)")
     sub.add_argument("--resume", action="store_true", help="continue an earlier run of that name")
     sub.add_argument("--force", action="store_true", help="with --resume: continue with other artworks than before")
@@ -177,17 +185,18 @@ def _read_config(args: argparse.Namespace) -> "TrainingConfig":
 
 
 def _with_options(args: argparse.Namespace, config: "TrainingConfig") -> "TrainingConfig":
-    """Return the config with the options for files that were given. Raises WrongUse."""
+    """Return the config with the options that were given. Raises WrongUse."""
     import msgspec
 
     from studio.engine.training.config import TrainingConfig, config_to_dict
 
     fields = config_to_dict(config)
-    for part, given in (("preparation", args.prepare), ("augmentation", args.augment)):
+    for part, given in (("preparation", args.prepare), ("augmentation", args.augment), ("recipe", args.set)):
+        names = [name for name in fields[part] if name != "family"]
         for option in given:
             name, _, value = option.partition("=")
-            if name not in fields[part]:
-                raise ground.WrongUse(f'There is no option "{name}". There are: {", ".join(fields[part])}.')
+            if name not in names:
+                raise ground.WrongUse(f'There is no option "{name}". There are: {", ".join(names)}.')
             is_list = isinstance(fields[part][name], list | tuple)
             fields[part][name] = value.split(",") if is_list else value or "true"
     try:

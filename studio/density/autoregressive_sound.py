@@ -98,6 +98,21 @@ class AutoregressiveSound(Model):
         )
         return swift or TorchSampler(self.net, self.conditional, c, count)
 
+    def condition(self, classes: Tensor | None, signal: Tensor | None = None, count: int = 1) -> Tensor | None:
+        """Return the condition of `count` sounds with classes `(B,)`, if there are any, that follow a signal.
+
+        The signal is `(numbers, frames)` for all of them, or `(B, numbers, frames)`. Without one, a model that follows
+        signals follows its usual one.
+        """
+        if not self.follows_signal:
+            return classes
+        followed: Tensor = self.net.usual_signal if signal is None else signal
+        every = followed.to(self.scale_of.device, self.dtype).expand(count, *followed.shape[-2:])
+        if classes is None:
+            return every
+        kinds = classes.to(every).view(-1, 1, 1).expand(count, 1, every.shape[2])
+        return torch.cat((kinds, every), 1)
+
     # ── prices ──────────────────────────────────────────────────────────────────────────────────
 
     def _check_condition(self, c: Tensor | None) -> None:
@@ -189,9 +204,12 @@ class AutoregressiveSound(Model):
         temperature: float | Tensor = 1.0,
         samples: int | None = None,
     ) -> Iterator[DecodingStep]:
-        """Make a new sound for each seed, step by step. Without c, each seed also draws a class."""
-        if c is None and not self.follows_signal:
-            c = self.draw_classes(seeds)
+        """Make a new sound for each seed, step by step.
+
+        Without c, each seed also draws a class, and the usual signal is followed.
+        """
+        if c is None:
+            c = self.condition(self.draw_classes(seeds), count=len(seeds))
         return self.decode_steps(self.noise(seeds, samples), c, temperature)
 
     def temperature_by_scale(self, temperatures: Sequence[float]) -> Tensor:

@@ -8,6 +8,7 @@ from collections.abc import Generator
 
 import torch
 
+from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.engine import doctor as diagnosis
 from studio.engine import errors
 from studio.engine.device import ComputeDevice, batch_that_fits
@@ -187,7 +188,7 @@ class JobStarter:
         c = None
         if first is not None and second is not None:
             later = torch.arange(command.frames, device=z.device) >= command.frames / 2
-            c = torch.where(later, second, first)
+            c = torch.where(later.view(-1, *[1] * (second.dim() - 1)), second, first)
         group = batch_that_fits(self.device, GROUP_SIZE, loaded.bytes_each)
         for at in range(0, command.frames, group):
             part = slice(at, at + group)
@@ -269,15 +270,23 @@ class JobStarter:
 def _latent_of(
     loaded: sampling.LoadedModel, asked: wire.DecodeLatent | wire.LatentPoint
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-    """Return the latent of a LatentPoint, its decoding temperature, and its class.
+    """Return the latent of a LatentPoint, its decoding temperature, and its condition.
 
-    The class is `(1,)`; None if the model has no classes.
+    The condition is the class, `(1,)`; None if the model has no classes. A model that follows a recording follows its
+    usual one.
     """
     start = sampling.start_latent(loaded, asked.seed, asked.latent)
+    c = sampling.classes_for(loaded, [asked.seed], asked.label)
+    if isinstance(loaded.model, AutoregressiveSound):
+        if loaded.model.follows_signal and asked.latent is not None:
+            raise DoesNotFit(
+                f'"{loaded.card.title}" follows a recording, so an opened one cannot be drawn again. Choose another'
+            )
+        c = loaded.model.condition(c)
     return (
         sampling.move_latent(loaded, start, asked.sliders, asked.temperature),
         sampling.decoding_temperature(loaded, asked.temperature),
-        sampling.classes_for(loaded, [asked.seed], asked.label),
+        c,
     )
 
 

@@ -146,8 +146,14 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         """Return in words how the model makes an artwork: `draws pixel by pixel`."""
         verb = "draws" if self.medium == "picture" else "makes sound"
         if self.family in SAMPLE_BY_SAMPLE:
-            return f"{verb} sample by sample"
+            follows = f" and follows {self.followed_text}" if self.followed_text else ""
+            return f"{verb} sample by sample{follows}"
         return f"{verb} {'pixel by pixel' if self.can_inpaint else 'at once'}"
+
+    @property
+    def followed_text(self) -> str:
+        """Return what the model follows of another recording: `pitch and loudness`; empty for nothing."""
+        return " and ".join(what for what in ("pitch", "loudness") if self.recipe.get(f"follows_{what}"))
 
     @property
     def round_trip_text(self) -> str:

@@ -7,7 +7,8 @@
 from h_0[t], which is the sample *before* t: one of 256 levels as a vector of its own, a finer one by its height.
 Before the first sample there is silence, and before that nothing: every layer's past is zero, as queues of zeros are.
 The condition c is a kind for the whole sound, a signal at a lower rate, or both; each of its frames stands for `hop`
-samples, and sample t is *predicted* from frame t // hop (section 2.5, where such a signal is repeated).
+samples, and sample t is *predicted* from frame t // hop (section 2.5, where such a signal is repeated). A signal that
+is shorter than the sound begins again.
 
 Many samples at once are run by `studio.nets.wavenet_layers`. Sample by sample, both halves of a layer go through σ in
 one call, as z_l / 2 = (σ(2 a) - 1/2) ⊙ σ(b), since tanh(x) = 2 σ(2 x) - 1.
@@ -35,6 +36,7 @@ class WaveNetNetwork(nn.Module):
             number counts through the last group first
         local: how many numbers a frame of a signal has; 0 if there is no signal
         hop: samples that a frame stands for
+        frames: the length of the signal that is followed if no other is given
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class WaveNetNetwork(nn.Module):
         classes: Sequence[int] = (),
         local: int = 0,
         hop: int = 1,
+        frames: int = 1,
     ) -> None:
         super().__init__()
         self.levels = levels
@@ -72,6 +75,8 @@ class WaveNetNetwork(nn.Module):
         self.b_bias = nn.Parameter(torch.zeros(numbers))
         self.kinds = nn.ParameterList(torch.zeros(count, layers, 2 * channels) for count in self.classes)
         self.follow = _normal(layers, 2 * channels, local, fan=local) if local else None
+        if local:
+            self.register_buffer("usual_signal", torch.zeros(local, frames))
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Return numbers `(B, numbers, T)` of the samples of whole sounds, levels `(B, T)`."""
@@ -89,7 +94,8 @@ class WaveNetNetwork(nn.Module):
     def numbers_after_context(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Return numbers `(B, numbers, n)` of the last n samples of parts of sounds. The levels are `(B, field + n)`.
 
-        Negative samples at the beginning are before that of their sound.
+        Negative samples at the beginning are before that of their sound. If c is a signal, the first of the n samples
+        begins a frame, and `context_frames` come before it.
         """
         nothing = (x < 0).cumprod(1).sum(1)
         inside = x.clamp(min=0)
@@ -100,8 +106,9 @@ class WaveNetNetwork(nn.Module):
             h = self._first(seen)
             if any(empty):
                 h = h * (at >= nothing[:, None])[..., None]
-            span = LayerSpan(self.dilations, len(x), empty if any(empty) else None)
-            return self._numbers(h, self.base(c, len(x)), span)
+            base = self.base(c, len(x))
+            frames = self._frames(base, self.context_frames * self.hop, x.shape[1] - self.field)
+            return self._numbers(h, base, LayerSpan(self.dilations, len(x), empty if any(empty) else None, frames))
 
     @torch.no_grad()
     def continue_numbers(self, before: Tensor, queues: Queues, c: Tensor | None = None, start: int = 0) -> Tensor:
@@ -152,12 +159,20 @@ class WaveNetNetwork(nn.Module):
             base = base + torch.einsum("lkf,bft->blkt", self.follow, signal.to(self.follow.dtype))
         return base
 
+    @property
+    def context_frames(self) -> int:
+        """Return how many frames the context of a sample reaches back if the sample begins a frame."""
+        return -(-(self.field - 1) // self.hop)
+
     def _frames(self, base: Tensor, start: int, samples: int) -> Tensor | None:
-        """Return the frame of so many samples from number `start` on, including their context."""
+        """Return the frame of so many samples from number `start` on, including their context.
+
+        A signal that has ended begins again.
+        """
         if base.shape[3] == 1:
             return None
         at = torch.arange(start - self.field + 1, start + samples, device=base.device)
-        return at.div(self.hop, rounding_mode="floor").clamp(0, base.shape[3] - 1)
+        return at.clamp(min=0).div(self.hop, rounding_mode="floor") % base.shape[3]
 
     def _first(self, levels: Tensor) -> Tensor:
         """Return h_0 `(B, T, channels)`."""
@@ -168,8 +183,8 @@ class WaveNetNetwork(nn.Module):
 
     def _numbers(self, h: Tensor, base: Tensor, span: LayerSpan, queues: Queues | None = None) -> Tensor:
         """Return the numbers from h_0 and `base`."""
-        sums = torch.relu(self._sums(h, base, span, queues) + self.skip_bias)
-        return _product(torch.relu(_product(sums, self.a, self.a_bias)), self.b, self.b_bias).transpose(1, 2)
+        sums = torch.relu_(self._sums(h, base, span, queues) + self.skip_bias)
+        return _product(torch.relu_(_product(sums, self.a, self.a_bias)), self.b, self.b_bias).transpose(1, 2)
 
     def _sums(self, h: Tensor, base: Tensor, span: LayerSpan, queues: Queues | None) -> Tensor:
         """Return the sums over all layers, `(B, T, skip)`.
@@ -236,7 +251,7 @@ class WaveNetSteps:
     def __call__(self, before: Tensor) -> Tensor:
         net = self.net
         h = net._first(before[:, None])  # (B, 1, channels)
-        frame = min((self.start + self.passed) // net.hop, self.base.shape[1] - 1)
+        frame = (self.start + self.passed) // net.hop % self.base.shape[1]
         gated = []
         for layer, (ring, d) in enumerate(zip(self.rings, net.dilations, strict=True)):
             at = self.passed % d

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-TILE_NUMBERS = 2**16
+TILE_NUMBERS = 2**17
 """How many numbers of a layer's input are a tile on a processor, for each thread."""
 
 Queues = list[Tensor]

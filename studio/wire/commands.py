@@ -201,6 +201,9 @@ class StreamSound(Command, frozen=True, kw_only=True, tag="stream_sound"):
     label: Count | None = None
     sound_to_continue: Array | None = None
     """(samples,) int16 at the model's rate: the sound to continue; these samples are not sent back."""
+    followed_sound: Array | None = None
+    """(samples,) int16 at the model's rate: a sound whose pitch or loudness the model follows, again and again. Without
+    it, such a model follows a recording that it learned from."""
     allowed_seconds: Annotated[float, Meta(ge=0.0)] | None = None
     """The seconds of sound that may be generated until an Adjust allows more; None: no limit."""
     second_model: Annotated[str, Meta(max_length=200)] = ""
@@ -227,6 +230,7 @@ class ScanFolder(Command, frozen=True, kw_only=True, tag="scan_folder"):
 class PreviewExamples(Command, frozen=True, kw_only=True, tag="preview_examples"):
     """Prepare examples exactly as a training sees them. Answers: ExamplesPreview, then one ending."""
 
+    urgency: ClassVar[int] = URGENCY_ADDITION
     source: Text
     config: dict[str, Any]
     """The training config, as in Train."""
@@ -270,6 +274,7 @@ class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"
     Answers: TrainingPrepared, TrainingCost, then one ending.
     """
 
+    urgency: ClassVar[int] = URGENCY_ADDITION
     source: Text
     family: Annotated[str, Meta(max_length=64)]
     preset: Annotated[str, Meta(max_length=64)]

@@ -349,6 +349,9 @@ class EvaluationProgress(Answer, frozen=True, kw_only=True, tag="evaluation_prog
     """Each figure: its name, its value, and whether it is exact."""
     spread: tuple[float, ...] = ()
     """The distribution of bits as on the card, if requested."""
+    distances: tuple[float, float] | None = None
+    """The Fréchet distances to held-out recordings of drawn ones, and of those that were learned from. None for other
+    models, before the end, and if the recordings are too short."""
 
 
 class Diagnosis(Answer, frozen=True, kw_only=True, tag="diagnosis"):

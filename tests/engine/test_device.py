@@ -60,17 +60,19 @@ def test_a_batch_is_cut_to_what_fits_and_one_is_always_tried(monkeypatch: pytest
     assert batch_that_fits(CPU, 64, 10**9) == 1
 
 
-@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="elsewhere it is nicer by ten")
-def test_a_training_only_uses_idle_processor_time() -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has classes of priority")
+def test_a_training_lets_others_go_first_but_still_gets_its_share() -> None:
     words = "import sys; from studio.engine.device import lower_priority; lower_priority(); sys.stdin.read()"
-    # Do not wait for its work: at this priority it may get no processor time for minutes.
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
     with subprocess.Popen([sys.executable, "-c", words], stdin=subprocess.PIPE) as training:
         end = time.monotonic() + LIMIT
-        while os.sched_getscheduler(training.pid) != os.SCHED_IDLE:
+        while os.getpriority(os.PRIO_PROCESS, training.pid) != min(usual + 10, 19):
             assert time.monotonic() < end and training.poll() is None
             time.sleep(0.01)
+        if sys.platform == "linux":
+            assert os.sched_getscheduler(training.pid) == os.SCHED_OTHER, "at idle priority it may get no time at all"
         training.kill()
-    assert os.sched_getscheduler(0) != os.SCHED_IDLE, "the tests are another process"
+    assert os.getpriority(os.PRIO_PROCESS, 0) == usual, "the tests are another process"
 
 
 KEPT = """

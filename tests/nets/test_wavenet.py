@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import conv1d
 
 from studio.nets.wavenet import WaveNetNetwork
 from studio.nets.wavenet_layers import LayerSpan, LayerWeights, run_layers
@@ -175,6 +176,47 @@ def test_a_frame_of_the_signal_acts_from_the_first_sample_that_it_predicts() -> 
     other[0, :, 3] += 1
     moved = ((net(x, c) - net(x, other)).abs() > 1e-12).any(1)[0]
     assert moved.tolist() == [12 <= s < 16 + FIELD - 2 for s in range(40)]
+
+
+@pytest.mark.parametrize("words", [{}, {"levels": 1000, "classes": (3, 2)}])
+def test_numbers_and_gradients_equal_those_of_convolutions(words: dict[str, Any]) -> None:
+    """The convolutions run over whole sounds with time innermost, in the layout of the paper's figures."""
+    net = made(torch.float32, **words)
+    x, c = sounds(net, samples=2000)
+    parts = torch.cat((torch.full((3, FIELD), -1), x), 1)
+    parts[1:, :FIELD] = x[1:, :FIELD]  # the first sound has no past
+    found = []
+    for numbers in (net.numbers_after_context(parts, c), by_convolutions(net, parts, c)):
+        net.zero_grad()
+        (numbers * torch.linspace(-1, 1, numbers.numel()).view_as(numbers)).sum().backward()
+        found.append((numbers.detach(), *(parameter.grad for parameter in net.parameters())))
+    for ours, expected in zip(*found, strict=True):
+        assert ours is not None and expected is not None
+        torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+
+
+def by_convolutions(net: WaveNetNetwork, parts: Tensor, c: Tensor | None) -> Tensor:
+    """Return what `numbers_after_context` returns, from torch's convolutions of `(B, channels, T)`."""
+    nothing = (parts < 0).sum(1)
+    at = torch.arange(parts.shape[1] - 1)
+    seen = torch.where(at == nothing[:, None] - 1, net.levels // 2, parts[:, :-1].clamp(min=0))
+    if net.levels <= 256:
+        h = net.first[seen].transpose(1, 2)
+    else:
+        h = net.first.t() * (2 * seen[:, None] / (net.levels - 1) - 1)
+    sums: Tensor | float = 0.0
+    base = net.base(c, len(parts))
+    count = parts.shape[1] - FIELD
+    for layer, d in enumerate(net.dilations):
+        h = h * (at[-h.shape[2] :] >= nothing[:, None] - 1)[:, None]
+        weight = net.filters[layer].view(-1, 2, net.channels).transpose(1, 2)
+        low, high = (conv1d(h, weight, dilation=d) + base[:, layer]).chunk(2, 1)
+        z = torch.tanh(low) * torch.sigmoid(high)
+        sums = sums + conv1d(z[..., -count:], net.skip.split(net.channels, 1)[layer][..., None])
+        if layer < len(net.residual):
+            h = h[..., d:] + conv1d(z, net.residual[layer][..., None], net.shift[layer])
+    sums = conv1d(torch.relu(sums + net.skip_bias[:, None]), net.a[..., None], net.a_bias)
+    return conv1d(torch.relu(sums), net.b[..., None], net.b_bias)
 
 
 @pytest.mark.parametrize("framed", [False, True])

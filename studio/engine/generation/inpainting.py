@@ -113,13 +113,14 @@ def score_artwork(loaded: LoadedModel, array: Array, label: int | None = None) -
     x = sampling.levels_of_artworks(loaded, array[None])
     asked = sampling.classes_for(loaded, [0], label)
     if asked is None or label is not None:
-        bits = yield from _bits_in_steps(loaded, x, asked)
+        bits = yield from _bits_in_steps(loaded, x, sampling.condition_of(loaded, asked, x))
         log_prob = _total_log_prob(bits)
         yield ArtworkScore(log_prob, _bits_of_places(bits), label, None if asked is None else log_prob)
         return
     mixture = ClassMixture()
     for kind in range(loaded.model.classes):
-        mixture.add_class((yield from _bits_in_steps(loaded, x, torch.full_like(asked, kind))))
+        c = sampling.condition_of(loaded, torch.full_like(asked, kind), x)
+        mixture.add_class((yield from _bits_in_steps(loaded, x, c)))
     bits = mixture.mixture_bits()
     given = max(mixture.log_probs)
     yield ArtworkScore(_total_log_prob(bits), _bits_of_places(bits), mixture.log_probs.index(given), given)

@@ -16,6 +16,7 @@ from studio.density.model import DecodingStep, Model
 from studio.density.picture_mixture import mix_models as mixed_models
 from studio.density.threads import single_threaded
 from studio.engine import model_check
+from studio.engine.followed_signal import FollowedSignal, followed_signal
 from studio.engine.levels import DoesNotFit, levels_of_sound, to_arrays, to_levels
 from studio.engine.training import checkpoint
 from studio.library import models
@@ -174,6 +175,26 @@ def classes_for(loaded: LoadedModel, seeds: Sequence[int], label: int | None) ->
     return torch.full((len(seeds),), label, device=loaded.model.scale_of.device)
 
 
+def followed_signal_of(loaded: LoadedModel) -> FollowedSignal | None:
+    """Return what a model follows of a recording; None for nothing."""
+    if not isinstance(loaded.model, AutoregressiveSound) or not loaded.model.follows_signal:
+        return None
+    return followed_signal(zoo.recipe_from_fields(loaded.card.recipe), loaded.card.sample_rate, loaded.model.levels)
+
+
+def condition_of(loaded: LoadedModel, classes: Tensor | None, x: Tensor) -> Tensor | None:
+    """Return the condition under which artworks x `(n, *shape)` are priced.
+
+    It is their classes; of a model that follows a signal also the signal of each recording.
+    """
+    model = loaded.model
+    follow = followed_signal_of(loaded)
+    if follow is None or not isinstance(model, AutoregressiveSound):
+        return classes
+    signals = torch.stack([follow.of_levels(each) for each in x])
+    return model.condition(None if classes is None else classes.expand(len(x)), signals, len(x))
+
+
 @torch.inference_mode()
 def draw_artworks(
     loaded: LoadedModel,
@@ -189,6 +210,8 @@ def draw_artworks(
     """
     model = loaded.model
     c = classes_for(loaded, seeds, label)
+    if isinstance(model, AutoregressiveSound):
+        c = model.condition(c, count=len(seeds))
     if isinstance(model, Autoregressive):
         steps = model.decode_steps(model.noise(seeds), c, temperature, entropies=entropies)
     else:
@@ -213,7 +236,8 @@ def score_artworks(
     It yields None after each small step, then the result.
     """
     model = loaded.model
-    for found in model.log_prob_steps(levels_of_artworks(loaded, arrays), classes_for(loaded, seeds, label)):
+    x = levels_of_artworks(loaded, arrays)
+    for found in model.log_prob_steps(x, condition_of(loaded, classes_for(loaded, seeds, label), x)):
         yield None if found is None else ([float(p) for p in found], None)
 
 
@@ -334,7 +358,7 @@ def likeliest_class(loaded: LoadedModel, x: Tensor, label: int | None) -> Genera
     log_probs = []
     for kind in range(loaded.model.classes):
         log_prob = torch.zeros(1)
-        for found in loaded.model.log_prob_steps(x, torch.full_like(c, kind)):
+        for found in loaded.model.log_prob_steps(x, condition_of(loaded, torch.full_like(c, kind), x)):
             yield None
             log_prob = log_prob if found is None else found
         log_probs.append(float(log_prob))
@@ -386,7 +410,8 @@ def encode_artwork(
     """
     model = loaded.model
     x = levels_of_artworks(loaded, array[None])
-    c = yield from likeliest_class(loaded, x, label)
+    classes = yield from likeliest_class(loaded, x, label)
+    c = condition_of(loaded, classes, x)
     z = torch.zeros(1)
     for latent in model.encode_steps(x, c):
         yield None
@@ -409,7 +434,7 @@ def encode_artwork(
     bits = -float(log_prob[0]) / math.log(2)
     yield EncodedArtwork(
         z[0].cpu().numpy(),
-        None if c is None else int(c[0]),
+        None if classes is None else int(classes[0]),
         int((differences > 0).sum()) if finite else differences.numel(),
         int(differences.max()),
         bits if math.isfinite(bits) else 0.0,

@@ -19,6 +19,7 @@ import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol, TypeAlias
@@ -33,6 +34,7 @@ from studio.density.bijections.linear import BatchNorm
 from studio.density.model import Model
 from studio.density.variational import Variational
 from studio.engine.device import rounding_settings
+from studio.engine.followed_signal import FollowedSignal
 from studio.engine.levels import TrainingExamples
 from studio.engine.training.config import BadTrainingConfig
 from studio.engine.training.recordings import TrainingRecordings
@@ -424,7 +426,18 @@ def _to_tensors(examples: TrainingExamples | TrainingRecordings) -> dict[str, Te
         return {"x": examples.x, **classes}
     lengths = torch.tensor([len(x) for x in examples.x])
     waves = {"waves": torch.cat(examples.waves)} if examples.waves else {}
-    return {"sounds": torch.cat(examples.x), "lengths": lengths, **waves, **classes}
+    return {"sounds": torch.cat(examples.x), "lengths": lengths, **waves, **_signals_to_tensors(examples), **classes}
+
+
+def _signals_to_tensors(examples: TrainingRecordings) -> dict[str, Tensor]:
+    """Return the signals of recordings, and what is followed; nothing if nothing is."""
+    if examples.follow is None:
+        return {}
+    return {
+        "follow": torch.tensor([int(number) for number in astuple(examples.follow)]),
+        "frames": torch.tensor([signal.shape[1] for signal in examples.signals]),
+        "signals": torch.cat(examples.signals, 1),
+    }
 
 
 def _to_examples(tensors: Mapping[str, Tensor]) -> TrainingExamples | TrainingRecordings:
@@ -433,4 +446,9 @@ def _to_examples(tensors: Mapping[str, Tensor]) -> TrainingExamples | TrainingRe
         return TrainingExamples(tensors["x"], tensors.get("c"))
     lengths = tensors["lengths"].tolist()
     waves = torch.split(tensors["waves"], lengths) if "waves" in tensors else ()
-    return TrainingRecordings(tuple(torch.split(tensors["sounds"], lengths)), tensors.get("c"), tuple(waves))
+    found = TrainingRecordings(tuple(torch.split(tensors["sounds"], lengths)), tensors.get("c"), tuple(waves))
+    if "follow" not in tensors:
+        return found
+    pitch, loudness, hop, rate, levels = tensors["follow"].tolist()
+    signals = torch.split(tensors["signals"], tensors["frames"].tolist(), 1)
+    return replace(found, signals=signals, follow=FollowedSignal(bool(pitch), bool(loudness), hop, rate, levels))

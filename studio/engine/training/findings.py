@@ -31,6 +31,8 @@ class FolderCounts:
     excluded: int = 0
     unsuited: int = 0
     """Files that can be read but contain nothing to learn."""
+    unclassed: int = 0
+    """Files that lie in no sub-folder, if sub-folders are classes."""
     seconds: float = 0.0
     """Seconds of all recordings that are used."""
     classes: Counter[str] = field(default_factory=Counter)
@@ -71,6 +73,10 @@ def _findings(counts: FolderCounts) -> Iterator[wire.Finding]:
     if counts.unsuited and counts.used:
         sentence = f"{_of(counts.unsuited, files)} {_have(counts.unsuited)} nothing to learn from."
         yield _finding("unusable", "warning", counts.unsuited, files, sentence)
+    if counts.unclassed and counts.used:
+        are = "is" if counts.unclassed == 1 else "are"
+        sentence = f"{_of(counts.unclassed, files)} {are} in no sub-folder and not used."
+        yield _finding("unusable", "warning", counts.unclassed, files, sentence)
     if damaged := counts.outcomes["damaged"]:
         are = "is" if damaged == 1 else "are"
         yield _finding("damaged", "note", damaged, files, f"{_of(damaged, files)} {are} damaged, but used.")
@@ -122,7 +128,7 @@ def _small_classes(counts: FolderCounts) -> Iterator[wire.Finding]:
     small = sorted((number, name) for name, number in counts.classes.items() if number < FEW_OF_CLASS)
     empty = [name for number, name in small if number == 0]
     if empty:
-        sentence = f'Class "{empty[0]}" has nothing to learn from.'
+        sentence = f'Class "{empty[0]}" has nothing to learn from. Fill it, or mix the sub-folders.'
         yield _finding("classes", "stop", len(empty), total, sentence)
     elif small:
         named = ", ".join(f'"{name}" {number}' for number, name in small[:MOST_NAMED])

@@ -17,14 +17,15 @@ from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
 from studio.engine.device import ComputeDevice, free_memory
 from studio.engine.events import EventSteps, Pause
-from studio.engine.generation.sampling import ModelCache
+from studio.engine.followed_signal import FollowedSignal, followed_signal
+from studio.engine.generation.sampling import LoadedModel, ModelCache, followed_signal_of
 from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
-from studio.engine.training import checkpoint, evaluation, loop, model_export, run_lock, trial
+from studio.engine.training import checkpoint, distance, evaluation, loop, model_export, run_lock, trial
 from studio.engine.training.artwork_cache import ArtworkCache
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, with_classes
 from studio.engine.training.loading import TrainingData, load_data, without_reports
 from studio.engine.training.previews import RunPreviews
-from studio.engine.training.recordings import TrainingRecordings, to_training_recordings
+from studio.engine.training.recordings import TrainingRecordings, to_training_recordings, with_signals
 from studio.engine.training.scanning import FileMessages
 from studio.engine.training.waiting import keep_trying
 from studio.library import models, runs, storage
@@ -68,7 +69,10 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
     with run_lock.hold_run(folder):
         run = loop.TrainingRun(config, folder, device.torch_device, _start_weights(command))
         known, test = _training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
-        learn, watch = split_validation(known, data.name)
+        known, watch = split_validation(known, data.name)
+        followed = followed_signal(config.recipe, config.sample_rate, config.levels)
+        learn, watch, test = yield from _with_signals(followed, known, watch, test)
+        _set_usual_signal(run, learn)
         _check_resumed(run, hash_training_data(data), force=command.force)
         run.team.share_examples(msgspec.json.encode(config), learn)
         output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
@@ -111,6 +115,30 @@ def _keep_trying(job: str, save: Callable[[], object]) -> EventSteps:
     """Call `save` until the disk takes its files, and tell the user why it waits."""
     for waiting in keep_trying(save):
         yield waiting if isinstance(waiting, Pause) else wire.Notice(job=job, text=waiting)
+
+
+Examples = TrainingExamples | TrainingRecordings
+
+
+def _with_signals(follow: FollowedSignal | None, *sides: Examples) -> Generator[None, None, tuple[Examples, ...]]:
+    """Return examples with the signal of each recording, if one is followed."""
+    if follow is None:
+        return sides
+    found = list[Examples]()
+    for side in sides:
+        assert isinstance(side, TrainingRecordings), "only recordings are followed"
+        found.append((yield from with_signals(side, follow)))
+    return tuple(found)
+
+
+def _set_usual_signal(run: loop.TrainingRun, learn: Examples) -> None:
+    """Let a new model follow a recording that it learns from, if no other is given."""
+    if run.resumed or not isinstance(learn, TrainingRecordings) or learn.follow is None:
+        return
+    for model in (run.model, run.average):
+        assert isinstance(model, AutoregressiveSound), "others follow no signal"
+        usual = model.net.usual_signal
+        usual.copy_(learn.usual_signal(usual.shape[1]))
 
 
 def _start_weights(command: wire.Train) -> dict[str, torch.Tensor] | None:
@@ -222,9 +250,10 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
     card = loaded.card
     loading = load_data(Path(command.source), card.shape, card.sample_rate, card.label_columns, card.preparation)
     data = yield from without_reports(loading)
-    _, test = _training_and_test(data, loaded.model)
+    learned, test = _training_and_test(data, loaded.model)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))
+    (test,) = yield from _with_signals(followed_signal_of(loaded), test)
     held_out = test.to(device.torch_device)
     done = 0
     total = len(test)
@@ -239,9 +268,25 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
             done, total = next(steps)
         except StopIteration as end:
             what = "spread" if command.report_spread else "figures"
-            yield wire.EvaluationProgress(job=command.job, done=done, total=total, **{what: end.value})
-            return
+            found = end.value
+            break
         yield wire.EvaluationProgress(job=command.job, done=done, total=total)
+    distances = None
+    if not command.report_spread:
+        distances = yield from _distances_of_recordings(loaded, learned, held_out)
+    yield wire.EvaluationProgress(job=command.job, done=done, total=total, distances=distances, **{what: found})
+
+
+def _distances_of_recordings(
+    loaded: LoadedModel, learned: Examples, held_out: Examples
+) -> Generator[None, None, distance.Distances | None]:
+    """Return the distances to held-out recordings; None if the model makes no recordings."""
+    if not isinstance(held_out, TrainingRecordings) or not isinstance(learned, TrainingRecordings):
+        return None
+    assert isinstance(loaded.model, AutoregressiveSound), "it was checked when the recordings were loaded"
+    temperatures = (loaded.card.temperature, loaded.card.opening_temperature)
+    rate = loaded.card.sample_rate
+    return (yield from distance.measure_distances(loaded.model, learned, held_out, rate, temperatures))
 
 
 def _unlike_training(data: TrainingData, count: int) -> torch.Tensor | None:

@@ -166,7 +166,9 @@ def _count(counts: FolderCounts, report: FileReport) -> None:
             counts.classes[report.label] += 1
         return
     counts.excluded += report.outcome == "left_out" and report.prepared is None
-    counts.unsuited += report.outcome == "left_out" and report.prepared is not None
+    if report.outcome == "left_out" and report.prepared is not None:
+        counts.unsuited += bool(report.prepared.unsuited)
+        counts.unclassed += not report.prepared.unsuited
     counts.first_reason = counts.first_reason or f'"{report.name}" {report.reason}'
 
 

@@ -116,6 +116,8 @@ def _random_batch(run: TrainingRun, count: int) -> TrainingExamples:
     if isinstance(model, AutoregressiveSound):
         samples = model.receptive_field + run.config.plan.cut_samples
         x = torch.randint(model.levels, (count, samples), generator=generator, dtype=torch.int32)
+        frames = model.net.context_frames + -(-run.config.plan.cut_samples // model.net.hop)
+        c = model.condition(c, torch.zeros(model.net.local, frames), count)
         return CutExamples(x, c).to(run.device)
     x = torch.randint(model.levels, (count, *model.shape), generator=generator, dtype=torch.int32)
     return TrainingExamples(x, c).to(run.device)

@@ -26,6 +26,10 @@ RECIPES: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "classes": ((3, 8, 8), {"family": "glow", "scales": 1, "depth": 1, "width": 8, "classes": 3}),
     "free bits": ((1, 8, 8), {"family": "vae_flow", "hidden": 16, "free_bits": 0.2}),
     "cuts of recordings": ((64,), {"family": "wavenet", "cycles": 1, "layers": 2, "channels": 8, "skip": 8}),
+    "followed recordings": (
+        (64,),
+        {"family": "wavenet", "cycles": 1, "layers": 2, "channels": 8, "skip": 8, "follows_loudness": True, "hop": 16},
+    ),
 }
 
 
@@ -92,7 +96,8 @@ def make_batch(model: Model, stream: torch.Generator) -> TrainingExamples:
     x = torch.randint(256, (ROWS, model.receptive_field + 32), generator=stream, dtype=torch.int32)
     for row in range(ROWS):
         x[row, x.shape[1] - 4 * row :] = -1
-    return CutExamples(x)
+    signals = torch.randn(ROWS, model.net.local, 3, generator=stream)
+    return CutExamples(x, model.condition(None, signals, ROWS))
 
 
 def main() -> None:

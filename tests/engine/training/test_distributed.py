@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from studio.engine.followed_signal import FollowedSignal
 from studio.engine.training import distributed
 from studio.engine.training.config import BadTrainingConfig
+from studio.engine.training.recordings import TrainingRecordings
 from tests.engine.training.team_program import RECIPES
 from tests.limits import LIMIT
 
@@ -27,6 +30,20 @@ def test_two_processes_compute_the_loss_gradient_and_statistics_of_one() -> None
     differences = json.loads(found.stdout)
     assert set(differences) == set(RECIPES)
     assert {name: number for name, number in differences.items() if number > 1e-5} == {}
+
+
+def test_all_processes_have_the_same_recordings_and_what_is_followed_of_them() -> None:
+    x = (torch.arange(40), torch.arange(100))
+    signals = tuple(torch.randn(1, -(-len(sound) // 16)) for sound in x)
+    follow = FollowedSignal(False, True, 16, 8000, 4096)
+    sent = TrainingRecordings(x, torch.tensor([1, 0]), (x[0].short(), x[1].short()), signals, follow)
+    for whole in (sent, replace(sent, c=None, waves=(), signals=(), follow=None)):
+        found = distributed._to_examples(distributed._to_tensors(whole))
+        assert isinstance(found, TrainingRecordings)
+        assert found.follow == whole.follow
+        for name in ("x", "waves", "signals"):
+            pairs = zip(getattr(found, name), getattr(whole, name), strict=True)
+            assert all(torch.equal(one, other) for one, other in pairs)
 
 
 def test_a_batch_has_a_row_for_every_process() -> None:

@@ -206,7 +206,19 @@ def test_small_classes_are_named() -> None:
     sentences = [each.sentence for each in find_out(counts)]
     assert 'Too few for classes: "roses" 3, "moss" 5, "fern" 7 and 1 more.' in sentences
     counts.classes["empty"] = 0
-    assert find_out(counts)[0].sentence == 'Class "empty" has nothing to learn from.'
+    assert find_out(counts)[0].sentence.startswith('Class "empty" has nothing to learn from.')
+
+
+def test_files_in_no_sub_folder_have_no_class(tmp_path: Path) -> None:
+    for number in range(12):
+        kind = tmp_path / ("roses", "tulips", "")[number % 3]
+        kind.mkdir(exist_ok=True)
+        Image.fromarray(scene(number)).save(kind / f"{number}.png")
+    _, summed = scan(tmp_path, shape=(3, 8, 8), preparation={"folders_as_classes": True})
+    assert summed.classes == (("roses", 4), ("tulips", 4)) and summed.left_out == 4
+    sentences = [each.sentence for each in summed.findings]
+    assert "4 of 12 files are in no sub-folder and not used." in sentences
+    assert 'Too few for classes: "roses" 4, "tulips" 4.' in sentences
 
 
 def test_a_folder_that_a_scan_accepts_can_be_trained_on(tmp_path: Path) -> None:

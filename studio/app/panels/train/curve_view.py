@@ -21,6 +21,33 @@ STOP_TEXT = "stops by itself"
 FORECAST_TEXT = "if it continues like this"
 
 
+LABEL_PIXELS = 90
+"""The least distance of two labels at a logarithmic axis."""
+
+
+class StepAxis(pg.AxisItem):  # type: ignore[misc]
+    """Labels steps: with plain numbers on a logarithmic axis, too, at 1, 2 and 5 of each power of ten."""
+
+    def logTickValues(
+        self, least: float, most: float, size: float, levels: object
+    ) -> list[tuple[float | None, list[float]]]:
+        """Return the places of labels on a logarithmic axis; the powers of ten alone if it has no room for more."""
+        powers = range(max(0, int(np.floor(least))), int(np.ceil(most)) + 1)
+        has_room = size / max(most - least, 1e-9) > 3 * LABEL_PIXELS
+        places = [power + float(np.log10(each)) for power in powers for each in ((1, 2, 5) if has_room else (1,))]
+        return [(None, [place for place in places if least <= place <= most])]
+
+    def logTickStrings(self, values: list[float], scale: float, spacing: object) -> list[str]:
+        """Return labels such as `2,000`."""
+        return [f"{10**value:,.0f}" for value in values]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """Return labels such as `2,000`; nothing between two steps."""
+        if self.logMode:
+            return self.logTickStrings(values, scale, spacing)
+        return [f"{value:,.0f}" if spacing >= 1 else "" for value in values]
+
+
 class CurveView(pg.PlotWidget):  # type: ignore[misc]
     """Draws the training bits as a thin line, their moving average, and the held-out bits as points.
 
@@ -32,7 +59,7 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
     def __init__(
         self, theme: Theme, curve: Curve, comparison: RunComparison, legend: CurveLegend, caption: ElidedLabel
     ) -> None:
-        super().__init__(enableMenu=False)
+        super().__init__(enableMenu=False, axisItems={"bottom": StepAxis("bottom")})
         self._theme = theme
         self._curve = curve
         self._comparison = comparison
@@ -61,7 +88,7 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
         self._best = pg.ScatterPlotItem(pxMode=True)
         self._best_name = pg.TextItem(anchor=(0.5, 1.3))
         self._compared_name = pg.TextItem(anchor=(0.5, 1.2))
-        self._forecast_name = pg.TextItem(FORECAST_TEXT, anchor=(1, 1.2))
+        self._forecast_name = pg.TextItem(FORECAST_TEXT, anchor=(1, -0.1))
         self._stop_line = pg.InfiniteLine(angle=90, label=STOP_TEXT, labelOpts={"position": 0.9, "movable": False})
         self._line = pg.InfiniteLine(angle=90)
         unbounded = (self._best_name, self._compared_name, self._forecast_name, self._stop_line, self._line)
@@ -82,6 +109,8 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
         if not self.isVisible():
             return
         curve = self._curve
+        for name in ("left", "bottom"):
+            self._plot.getAxis(name).setStyle(showValues=len(curve.steps) > 0)
         self._training.setData(curve.steps, curve.training)
         self._smoothed.setData(curve.steps, curve.smoothed)
         held_out = curve.held_out

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHeaderView, QTreeView
 
@@ -13,6 +13,7 @@ from studio.app.widgets.theme import Theme
 
 Index = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()
+ROW_HEIGHT = 24
 _OUTCOMES = {"used": "used", "damaged": "used", "duplicate": "a copy", "left_out": "left out", "skipped": "skipped"}
 """The words for the outcomes of files."""
 
@@ -48,6 +49,8 @@ class _FileRows(QAbstractTableModel):
         outcome, reason = self._folder.outcome_of(file)
         if role == Qt.ItemDataRole.ForegroundRole and index.column() == 1:
             return QColor(self._theme.colour("soft" if outcome in USED else "warn"))
+        if role == Qt.ItemDataRole.SizeHintRole:
+            return QSize(0, self._theme.scaled(ROW_HEIGHT))
         if role == Qt.ItemDataRole.DisplayRole:
             return (
                 file.name
@@ -78,6 +81,7 @@ class FilesView(QTreeView):
         for column in (0, 1):
             self.header().setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
         folder.excluded.changed.connect(self.viewport().update)
+        theme.changed.connect(self.scheduleDelayedItemsLayout)
 
     @property
     def numbers(self) -> list[int]:

@@ -1,7 +1,7 @@
 """Shows the report on a folder: counts, sentences, thumbnails, and what becomes of every file."""
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.app.panels.train.files_view import FilesView
 from studio.app.panels.train.folder import FILTERS, FolderScan
@@ -22,8 +22,8 @@ LISTS = ("unused", "list")
 """The filters whose files are listed by name."""
 
 
-class FolderPage(QWidget):
-    """Shows the report on a folder."""
+class FolderPage(QScrollArea):
+    """Shows the report on a folder. In a low window the whole page scrolls."""
 
     def __init__(self, theme: Theme, state: TrainState) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class FolderPage(QWidget):
         self._state = state
         self._folder: FolderScan = state.folder
         self._shown_findings: tuple[Finding, ...] = ()
-        self.title = Label("", "title")
+        self.title = ElidedLabel("", "title", Qt.TextElideMode.ElideRight)
         self.again = Button(theme, "Look again", "link")
         self.note = Label("", "soft", wrap=True)
         self.findings = QVBoxLayout()
@@ -51,15 +51,21 @@ class FolderPage(QWidget):
         self._lists = QStackedWidget()
         self._lists.addWidget(self.thumbnails)
         self._lists.addWidget(self.files)
-        self._column = QVBoxLayout(self)
-        self._column.addWidget(make_row(self.title, 0, self.again))
+        page = QWidget()
+        page.setProperty("ground", "none")
+        self.setWidget(page)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._column = QVBoxLayout(page)
+        head = make_row(self.title, self.again, spacing=16)
+        head.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        self._column.addWidget(head)
         self._column.addWidget(self.note)
         self._column.addLayout(self.findings)
         self._column.addWidget(self.shortage)
         self._column.addWidget(make_row(self.filter, 0))
-        row = make_row(self.hint, self.keep_one, self.save, spacing=16)
-        row.layout().setStretch(0, 1)  # type: ignore[union-attr]
-        self._column.addWidget(row)
+        self._column.addWidget(make_row(self.hint, 0, self.keep_one, self.save, spacing=16))
         self._column.addWidget(self._lists, 1)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -99,10 +105,10 @@ class FolderPage(QWidget):
         folder = self._folder
         report = folder.report.get()
         busy = folder.busy.get()
-        self.title.setText(folder_title(folder))
+        self.title.show_text(folder_title(folder))
         self.note.setText(folder.fault.get() or folder.source.get())
         self.again.set_text("Stop looking" if busy else "Look again")
-        self.again.set_tooltip("Stop examining the folder" if busy else "Examine the folder again, as it is now")
+        self.again.set_tooltip("Stop examining the folder" if busy else "See what is in the folder now")
         self._show_findings(report.findings if report is not None else ())
         self.shortage.setText(folder.shortage)
         self.shortage.setVisible(bool(folder.shortage))
@@ -129,13 +135,15 @@ class FolderPage(QWidget):
         self.save.setVisible(is_list)
 
     def _show_findings(self, findings: tuple[Finding, ...]) -> None:
+        """Show all sentences of the same weight as one text, so that a low window has space for files."""
         if findings == self._shown_findings:
             return
         self._shown_findings = findings
         clear_layout(self.findings)
-        roles = {"note": "soft", "warning": "warn", "stop": "danger"}
-        for finding in findings:
-            self.findings.addWidget(Label(finding.sentence, roles[finding.weight], wrap=True))
+        for weight, role in (("stop", "danger"), ("warning", "warn"), ("note", "soft")):
+            sentences = [finding.sentence for finding in findings if finding.weight == weight]
+            if sentences:
+                self.findings.addWidget(Label(" ".join(sentences), role, wrap=True))
 
     def _lay_out(self) -> None:
         px = self._theme.scaled

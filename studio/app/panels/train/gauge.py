@@ -6,7 +6,7 @@ from typing import Literal
 Verdict = Literal["Learning", "Slowing", "Ready", "Memorising", "In trouble"]
 VERDICTS: tuple[Verdict, ...] = ("Learning", "Slowing", "Ready", "Memorising", "In trouble")
 ADVICE: dict[Verdict, str] = {
-    "Learning": "It understands unseen {things} better and better. Let it continue.",
+    "Learning": "It gets better at unseen {things}. Let it continue.",
     "Slowing": "It still gets better at unseen {things}, but slowly. It is nearly done.",
     "Ready": "It gets no better at unseen {things}. You can stop and keep the best.",
     "Memorising": "It got worse at unseen {things} three times in a row. The best model is kept.",

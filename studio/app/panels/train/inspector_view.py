@@ -113,6 +113,7 @@ class ModelSection(Column):
             "Size of the model",
             [(key, key.capitalize()) for key in PRESETS],
             tooltip="Choose how large the model is. Larger ones learn more and take longer",
+            tight=True,
         )
         for field in (self.family, self.start):
             field.setSizeAdjustPolicy(ChoiceField.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -125,6 +126,7 @@ class ModelSection(Column):
             "When to stop",
             (("early", "By itself"), ("steps", "After all steps")),
             tooltip="Stop once it gets no better, or learn for all steps",
+            tight=True,
         )
         self.ending_note = Label("", "note", wrap=True)
         self.add_section("Model")
@@ -144,6 +146,7 @@ class ModelSection(Column):
         bind(self, state.folder.report, self._show_start)
         bind(self, state.models.cards, self._show_start)
         bind(self, settings.preset, self.preset.show_choice, self.preset.chosen, settings.choose_preset)
+        bind(self, settings.presets, self._show_presets)
         bind_all(self, (settings.cost, settings.prepared, settings.fault), self._show_cost)
         bind(self, settings.stops_early, self._show_ending, self.ending.chosen, self._choose_ending)
 
@@ -160,6 +163,10 @@ class ModelSection(Column):
             self.family.addItem(f"{wish.use}: {wish.title}", wish.family)
         self.family.setCurrentIndex(self.family.findData(settings.family.get()))
         self.family_note.setVisible(self._state.preparation.has_classes.get())
+
+    def _show_presets(self, presets: tuple[str, ...]) -> None:
+        for preset in PRESETS:
+            self.preset.button_of(preset).setVisible(preset in presets)
 
     def _choose_family(self, place: int) -> None:
         self._state.settings.choose_family(self.family.itemData(place))

@@ -16,7 +16,7 @@ RATES = (4000, 8000, 16_000, 22_050, 32_000)
 USUAL_RATE = 16_000
 CLIP_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 """Seconds of each recording that are used; 0 stands for all."""
-GROUNDS: tuple[tuple[str, Colour], ...] = (("White", WHITE), ("Grey", (128, 128, 128)), ("Black", (0, 0, 0)))
+GROUNDS: tuple[tuple[str, Colour], ...] = (("White", WHITE), ("Black", (0, 0, 0)))
 """The usual colours of backgrounds."""
 PEAKS = (0.0, 0.5, 0.9)
 """Peaks to which each recording is amplified; 0 leaves it as recorded."""
@@ -39,14 +39,14 @@ MIRROR = "mirror"
 """The variation that is a setting of the training's plan."""
 _OFF = (0, "Off")
 VARIATIONS = (
-    Variation(MIRROR, "Mirror", "Mirror every second one at random", ("pictures", "cycles"), (_OFF, (1, "On"))),
+    Variation(MIRROR, "Mirror", "Use every second one mirrored", ("pictures", "cycles"), (_OFF, (1, "On"))),
     Variation(
         "shift", "Shift", "Move pictures at random by at most so much", ("pictures",),
         (_OFF, (1, "1 pixel"), (2, "2 pixels"), (4, "4 pixels"), (8, "8 pixels")),
     ),
-    Variation("quarter_turns", "Turn", "Turn pictures at random by quarters", ("pictures",), (_OFF, (1, "On"))),
+    Variation("quarter_turns", "Turn", "Use pictures turned by quarters at random", ("pictures",), (_OFF, (1, "On"))),
     Variation(
-        "colour", "Colour", "Vary brightness, contrast and colour strength at random", ("pictures",),
+        "colour", "Colour", "Change brightness, contrast and colour strength at random", ("pictures",),
         (_OFF, (0.05, "5 %"), (0.1, "10 %"), (0.2, "20 %"), (0.4, "40 %")),
     ),
     Variation(
@@ -62,7 +62,7 @@ VARIATIONS = (
         (_OFF, (60, "60 dB below"), (50, "50 dB below"), (40, "40 dB below"), (30, "30 dB below")),
     ),
     Variation(
-        "fade", "Fade", "Fade sounds in and out at random over at most so long", ("recordings",),
+        "fade", "Fade", "Let sounds fade in and out over at most so long", ("recordings",),
         (_OFF, (0.01, "10 ms"), (0.05, "50 ms"), (0.2, "0.2 s"), (1, "1 s")),
     ),
 )  # fmt: skip
@@ -125,7 +125,7 @@ class PreparationSettings(State):
         self._change("loudness", peak=peak)
 
     def set_cycles(self, on: bool) -> None:
-        self._change("kind of sounds", are_cycles=on, start_model="")
+        self._change("sounds", are_cycles=on, start_model="")
 
     def choose_strength(self, key: str, strength: float) -> None:
         """Vary artworks so strongly; 0 turns the variation off."""

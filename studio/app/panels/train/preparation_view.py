@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from studio.app.core.colours import parse_colour, to_hex
@@ -27,7 +27,7 @@ from studio.app.widgets.theme import Theme
 
 
 class ColourField(QWidget):
-    """Edits a colour: three swatches, and its figure for any other."""
+    """Edits a colour: swatches of the usual ones, and the figure of any other."""
 
     chosen = Signal(object)
 
@@ -38,7 +38,7 @@ class ColourField(QWidget):
         self.typed = QLineEdit()
         self.typed.setAccessibleName(f"{name}, figure")
         self.typed.setMaxLength(7)
-        set_tooltip(self.typed, "Type a colour such as #5FD3BC")
+        set_tooltip(self.typed, "Set a colour such as #5FD3BC")
         self._shown: Sequence[int] = GROUNDS[0][1]
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
@@ -78,7 +78,9 @@ class ColourField(QWidget):
         side = self._theme.scaled(18)
         for title, colour in GROUNDS:
             pixmap = QPixmap(side, side)
-            pixmap.fill(QColor(*colour))
+            pixmap.fill(self._theme.colour("border"))
+            with QPainter(pixmap) as painter:
+                painter.fillRect(1, 1, side - 2, side - 2, QColor(*colour))
             self.swatches[title].setIcon(QIcon(pixmap))
             self.swatches[title].setIconSize(QSize(side, side))
 
@@ -114,7 +116,8 @@ class PreparationSection(Column):
             theme,
             "Sub-folders",
             (("mixed", "Mixed"), ("classes", "Classes")),
-            tooltip="Mix all sub-folders, or ask the model for each of them by its name",
+            tooltip="Use sub-folders as classes, which the model can be asked for",
+            tight=True,
         )
         self.classes_note = Label("", "note", wrap=True)
         self.class_part = Column(theme, 6)
@@ -159,7 +162,7 @@ class PreparationSection(Column):
         preparation = self._state.preparation
         self.sound_form = SegmentedControl(
             theme, "Sounds", (("recordings", "Recordings"), ("cycles", "Cycles")), tight=True,
-            tooltip="Learn whole recordings, or files that each hold one cycle of a wave",
+            tooltip="Choose whole recordings, or one cycle of a wave in each file",
         )  # fmt: skip
         rates = ((rate, wording.rate_text(rate)) for rate in RATES)
         self.rate = make_choice(
@@ -189,12 +192,9 @@ class PreparationSection(Column):
         recordings: list[tuple[str, QWidget]] = [
             ("Rate", self.rate), ("Silence", self.silence), ("Length", self.clip), ("Loudness", self.peak),
         ]  # fmt: skip
+        sounds: list[tuple[str, QWidget]] = [("Sounds", self.sound_form)]
         self.parts: dict[str, QWidget] = {}
-        for name, rows in (
-            ("sounds", [("Sounds", self.sound_form)]),
-            ("pictures", pictures),
-            ("recordings", recordings),
-        ):
+        for name, rows in (("sounds", sounds), ("pictures", pictures), ("recordings", recordings)):
             part = Column(theme, 10)
             part.rows.addLayout(make_form(theme, rows))
             self.parts[name] = part
@@ -268,7 +268,9 @@ class PreparationSection(Column):
     def _show_preview(self, _: object) -> None:
         shown = self._state.preview.shown.get()
         self.preview.set_text("Close preview" if shown else "Preview")
-        self.preview.set_tooltip("Return to the files" if shown else "See how files will be cut and scaled")
+        self.preview.set_tooltip(
+            "Show the files of the folder again" if shown else "See how files will be cut and scaled"
+        )
         self.preview.setEnabled(shown or self._state.settings.prepared.get() is not None)
 
     def _show_strengths(self, strengths: dict[str, float]) -> None:

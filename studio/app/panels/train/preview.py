@@ -2,15 +2,14 @@
 
 from typing import Any, NamedTuple
 
-import numpy as np
 from PySide6.QtCore import QObject
 
-from studio.app.audio.clip_player import ClipPlayer
 from studio.app.audio.sound_card import SoundCard
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.panels.train.folder import FolderScan
+from studio.app.panels.train.sample_player import SamplePlayer
 from studio.app.panels.train.settings import TrainingSettings
 from studio.wire.messages import AnyEvent, Array, ExamplesPreview, Failed, PreviewExamples
 
@@ -18,8 +17,8 @@ EXAMPLES = 9
 """Files that are shown."""
 VARIATIONS = 6
 """Variations of each that are drawn."""
-CYCLE_PITCH = 110
-"""Hz at which a single cycle is heard, for a second."""
+ORIGINAL, SEEN, FIRST_VARIATION = range(3)
+"""The parts of an example: the file, what the model gets, and from there on its variations."""
 
 
 class ShownExample(NamedTuple):
@@ -40,6 +39,12 @@ class ShownExample(NamedTuple):
     def is_sound(self) -> bool:
         """Return whether it can be heard."""
         return self.seen.ndim == 1
+
+    def sound_of(self, part: int) -> tuple[Array, int]:
+        """Return the samples of a part and their rate in Hz; no samples if it is unknown."""
+        if part == ORIGINAL:
+            return (self.seen[:0] if self.original is None else self.original), self.original_rate
+        return (self.seen if part == SEEN else self.variations[part - FIRST_VARIATION]), self.rate
 
 
 class ExamplePreview(State):
@@ -66,7 +71,8 @@ class ExamplePreview(State):
         """Why there are no examples."""
         self.chosen: Value[int] = Value(0, self)
         """The number of the example whose variations are shown."""
-        self.player = ClipPlayer(card, messages, self)
+        self.player = SamplePlayer(card, messages, self)
+        """Plays a part of an example under its number and that of the part."""
         self._seed = 0
         self._source = ""
         """The folder of the examples."""
@@ -107,34 +113,13 @@ class ExamplePreview(State):
 
     # ── sound ────────────────────────────────────────────────────────────────────────────────────
 
-    def play(self, number: int, part: str) -> None:
-        """Play a part of an example, or stop it if it plays.
-
-        Arguments
-            part: `original`, `seen` or the number of a variation
-        """
-        name = f"{number} {part}"
-        found = self._sound_of(number, part)
-        if self.player.playing.get() == name:
-            self.player.stop()
-        elif found is not None:
-            self.player.play(name, *found)
-
-    def _sound_of(self, number: int, part: str) -> tuple[Array, int] | None:
-        """Return samples and their rate; None if there is no such sound."""
+    def play(self, number: int, part: int) -> None:
+        """Play a part of an example, or stop it if it plays."""
         examples = self.examples.get()
-        example = examples[number] if number < len(examples) else None
-        if example is None or not example.is_sound:
-            return None
-        if part == "original":
-            samples, rate = example.original, example.original_rate
-        elif part == "seen":
-            samples, rate = example.seen, example.rate
-        else:
-            samples, rate = example.variations[int(part)], example.rate
-        if samples is None or not len(samples):
-            return None
-        return (samples, rate) if rate else (np.tile(samples, CYCLE_PITCH), len(samples) * CYCLE_PITCH)
+        if number < len(examples) and examples[number].is_sound:
+            sound, rate = examples[number].sound_of(part)
+            if len(sound):
+                self.player.play((number, part), sound, rate)
 
     # ── the engine ───────────────────────────────────────────────────────────────────────────────
 
@@ -198,10 +183,10 @@ class ExamplePreview(State):
 
     def _examples(self, event: ExamplesPreview) -> list[ShownExample]:
         found = []
-        variations = event.variations or ((),) * len(event.names)
-        for name, seen, varied in zip(event.names, event.examples, variations, strict=True):
+        for number, (name, seen) in enumerate(zip(event.names, event.examples, strict=True)):
             original, rate = self._originals.get(name, (None, 0))
-            found.append(ShownExample(name, original, rate, seen, event.sample_rate, tuple(varied)))
+            varied = tuple(event.variations[number]) if event.variations else ()
+            found.append(ShownExample(name, original, rate, seen, event.sample_rate, varied))
         return found
 
     def _show_failure(self, event: Failed) -> None:

@@ -1,13 +1,13 @@
 """Shows files beside what the model gets of them, and variations of one. A click on a sound plays it."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.panels.train.preview import ExamplePreview, ShownExample
+from studio.app.panels.train.preview import FIRST_VARIATION, ORIGINAL, SEEN, ExamplePreview, ShownExample
 from studio.app.widgets.binding import bind_all
 from studio.app.widgets.controls import Button, ElidedLabel, Label, make_row
 from studio.app.widgets.icons import icon_pixmap
@@ -28,15 +28,23 @@ LINE = 20
 """Pixels of a name, at the usual size of text."""
 
 
+class Part(NamedTuple):
+    """Holds a picture or a sound of a row: the number of the part, its artwork, and its rate in Hz if it has one."""
+
+    number: int
+    artwork: Array
+    rate: int
+
+
 class _Cells(QAbstractListModel):
-    """Lists rows of artworks, each row with the names of its parts."""
+    """Lists rows of artworks, each with a name."""
 
     def __init__(self, view: "ArtworkList") -> None:
         super().__init__(view)
-        self.rows: list[tuple[str, list[tuple[str, Array, int]]]] = []
-        """The name of each row, and its parts: their names, artworks and rates."""
+        self.rows: list[tuple[str, list[Part]]] = []
+        """The name of each row, and its parts."""
 
-    def show_rows(self, rows: list[tuple[str, list[tuple[str, Array, int]]]]) -> None:
+    def show_rows(self, rows: list[tuple[str, list[Part]]]) -> None:
         """Show rows. If there are as many as before, each is replaced in place."""
         if len(rows) == len(self.rows):
             self.rows = rows
@@ -77,16 +85,16 @@ class _CellPainter(QStyledItemDelegate):
         theme = self._theme
         row = index.row()
         name, parts = self._view.rows[row]
-        for part, (key, array, rate) in enumerate(parts):
-            place = self._view.place_of(option.rect, part)
+        for column, part in enumerate(parts):
+            place = self._view.place_of(option.rect, column)
             painter.fillRect(place, theme.colour("window"))
-            draw_thumbnail(painter, self._pixmap(row, part, array, rate), place)
-            if array.ndim == 1:
-                self._paint_sound_mark(painter, place, playing=self._view.playing == f"{row} {key}")
+            draw_thumbnail(painter, self._pixmap(row, column, part), place)
+            if part.artwork.ndim == 1:
+                self._paint_sound_mark(painter, place, playing=self._view.playing == (row, part.number))
         if self._view.shows_names:
             self._paint_name(painter, option.rect, name)
         if index == self._view.currentIndex() and self._view.marks_current:
-            first, last = (self._view.place_of(option.rect, part) for part in (0, len(parts) - 1))
+            first, last = (self._view.place_of(option.rect, column) for column in (0, len(parts) - 1))
             painter.save()
             painter.setPen(QPen(theme.colour("accent"), 2))
             painter.drawRect(first.united(last).adjusted(-3, -3, 3, 3))
@@ -95,6 +103,7 @@ class _CellPainter(QStyledItemDelegate):
     def _paint_sound_mark(self, painter: QPainter, place: QRect, *, playing: bool) -> None:
         side = self._theme.scaled(18)
         colour = self._theme.colour("accent" if playing else "soft")
+        painter.fillRect(place.x() + 2, place.y() + 2, side + 4, side + 4, self._theme.colour("window"))
         drawing = icon_pixmap("stop" if playing else "play", colour, side, self._view.devicePixelRatioF())
         painter.drawPixmap(place.x() + 4, place.y() + 4, drawing)
 
@@ -107,31 +116,32 @@ class _CellPainter(QStyledItemDelegate):
         shown = QFontMetrics(font).elidedText(name, Qt.TextElideMode.ElideMiddle, width)
         painter.drawText(below, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), shown)
 
-    def _pixmap(self, row: int, part: int, array: Array, rate: int) -> QPixmap:
-        known = self._drawn.get((row, part))
-        if known is None or known[0] is not array:
+    def _pixmap(self, row: int, column: int, part: Part) -> QPixmap:
+        known = self._drawn.get((row, column))
+        artwork = part.artwork
+        if known is None or known[0] is not artwork:
             ratio = self._view.devicePixelRatioF()
-            if rate:
-                pixmap = waveform_pixmap(array, round(SIDE * ratio), round(SIDE * ratio), ratio, self._theme)
+            if part.rate:
+                pixmap = waveform_pixmap(artwork, round(SIDE * ratio), round(SIDE * ratio), ratio, self._theme)
             else:
-                pixmap = picture_thumbnail(array, SIDE, ratio, self._theme)
-            known = self._drawn[row, part] = (array, pixmap)
+                pixmap = picture_thumbnail(artwork, SIDE, ratio, self._theme)
+            known = self._drawn[row, column] = (artwork, pixmap)
         return known[1]
 
 
 class ArtworkList(QListView):
-    """Shows rows of pictures or sounds. `part_clicked` carries the row and the name of the part."""
+    """Shows rows of pictures or sounds. `part_clicked` carries the row and the number of the part."""
 
-    part_clicked = Signal(int, str)
+    part_clicked = Signal(int, int)
 
-    def __init__(self, theme: Theme, name: str, parts: int, *, shows_names: bool, marks_current: bool) -> None:
+    def __init__(self, theme: Theme, name: str, columns: int, *, shows_names: bool, marks_current: bool) -> None:
         super().__init__()
         self._theme = theme
-        self._parts = parts
+        self._columns = columns
         self.shows_names = shows_names
         self.marks_current = marks_current
-        self.playing = ""
-        """The row and the part that play, as `2 seen`."""
+        self.playing: tuple[int, int] | None = None
+        """The row and the number of the part that play; None if none does."""
         self._cells = _Cells(self)
         self._painter = _CellPainter(self, theme)
         self.setModel(self._cells)
@@ -142,54 +152,54 @@ class ArtworkList(QListView):
         self.setResizeMode(QListView.ResizeMode.Adjust)
         self.setUniformItemSizes(True)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
-        self._pressed_part = 0
+        self._pressed_column = 0
         self.clicked.connect(self._click)
         self.activated.connect(lambda index: self._emit(index.row(), len(self.rows[index.row()][1]) - 1))
         theme.changed.connect(self._repaint)
 
     @property
-    def rows(self) -> list[tuple[str, list[tuple[str, Array, int]]]]:
-        """Return the name of each row, and its parts: their names, artworks and rates."""
+    def rows(self) -> list[tuple[str, list[Part]]]:
+        """Return the name of each row, and its parts."""
         return self._cells.rows
 
     @property
     def cell_size(self) -> QSize:
         """Return the size of a row."""
         height = SIDE + 8 + (self._theme.scaled(LINE) + 4 if self.shows_names else 0)
-        return QSize(self._parts * SIDE + (self._parts - 1) * BETWEEN + GAP, height)
+        return QSize(self._columns * SIDE + (self._columns - 1) * BETWEEN + GAP, height)
 
-    def place_of(self, cell: QRect, part: int) -> QRect:
+    def place_of(self, cell: QRect, column: int) -> QRect:
         """Return the rectangle of a part within its row's rectangle."""
-        return QRect(cell.x() + 4 + part * (SIDE + BETWEEN), cell.y() + 4, SIDE, SIDE)
+        return QRect(cell.x() + 4 + column * (SIDE + BETWEEN), cell.y() + 4, SIDE, SIDE)
 
-    def show_rows(self, rows: list[tuple[str, list[tuple[str, Array, int]]]]) -> None:
+    def show_rows(self, rows: list[tuple[str, list[Part]]]) -> None:
         self._cells.show_rows(rows)
 
     def show_current(self, row: int) -> None:
         if row < len(self.rows) and self.currentIndex().row() != row:
             self.setCurrentIndex(self._cells.index(row))
 
-    def show_playing(self, playing: str) -> None:
+    def show_playing(self, playing: tuple[int, int] | None) -> None:
         self.playing = playing
         self.viewport().update()
 
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._pressed_part = self._part_at(event.position().toPoint())
+        self._pressed_column = self._column_at(event.position().toPoint())
         super().mousePressEvent(event)
 
-    def _part_at(self, point: QPoint) -> int:
+    def _column_at(self, point: QPoint) -> int:
         index = self.indexAt(point)
         beyond = point.x() - self.visualRect(index).x() - 4 if index.isValid() else 0
-        return min(beyond // (SIDE + BETWEEN), self._parts - 1)
+        return min(beyond // (SIDE + BETWEEN), self._columns - 1)
 
     def _click(self, index: QModelIndex) -> None:
-        self._emit(index.row(), self._pressed_part)
+        self._emit(index.row(), self._pressed_column)
 
-    def _emit(self, row: int, part: int) -> None:
+    def _emit(self, row: int, column: int) -> None:
         parts = self.rows[row][1]
-        if part < len(parts):
-            self.part_clicked.emit(row, parts[part][0])
+        if column < len(parts):
+            self.part_clicked.emit(row, parts[column].number)
 
     def _repaint(self) -> None:
         self._painter.forget()
@@ -205,7 +215,7 @@ class PreviewPage(QWidget):
         self._preview = preview
         self.title = Label("What the model sees", "title")
         self.others = Button(theme, "Other files", "link", tooltip="Show other files, chosen at random")
-        self.close_button = Button(theme, "Back to the files", "link", tooltip="Return to the files of the folder")
+        self.close_button = Button(theme, "Back to the files", "link", tooltip="Show the files of the folder again")
         self.note = Label("", "soft", wrap=True)
         self.grid = ArtworkList(
             theme, "Files, each beside what the model gets", 2, shows_names=True, marks_current=True
@@ -228,13 +238,15 @@ class PreviewPage(QWidget):
         theme.changed.connect(self._lay_out)
         self._lay_out()
 
-    def _click_example(self, row: int, part: str) -> None:
+    def _click_example(self, row: int, part: int) -> None:
         self._preview.choose(row)
         self._preview.play(row, part)
 
     def _show(self, _: object) -> None:
         preview = self._preview
         examples = preview.examples.get()
+        hears = bool(examples) and examples[0].is_sound
+        self.title.setText("What the model hears" if hears else "What the model sees")
         self.note.setText(self._note_text(examples))
         self.grid.show_rows([(_describe(example), _pair(example)) for example in examples])
         self.grid.show_current(preview.chosen.get())
@@ -245,7 +257,8 @@ class PreviewPage(QWidget):
         if chosen is not None and varied:
             self.heading.show_text(f"Variations of {chosen.name}")
             rows = [
-                (f"Variation {number + 1}", [(str(number), each, chosen.rate)]) for number, each in enumerate(varied)
+                (f"Variation {number + 1}", [Part(FIRST_VARIATION + number, each, chosen.rate)])
+                for number, each in enumerate(varied)
             ]
             self.variations.show_rows(rows)
 
@@ -259,11 +272,15 @@ class PreviewPage(QWidget):
         return f"Left: your file. Right: what the model gets. {hint}"
 
     def _show_playing(self, _: object) -> None:
-        playing = self._preview.player.playing.get()
-        self.grid.show_playing(playing)
-        row, _, part = playing.partition(" ")
-        is_chosen = row == str(self._preview.chosen.get())
-        self.variations.show_playing(f"{part} {part}" if is_chosen else "")
+        numbers = self._preview.player.playing.get()
+        if numbers is None:
+            self.grid.show_playing(None)
+            self.variations.show_playing(None)
+            return
+        row, part = numbers
+        self.grid.show_playing((row, part))
+        is_chosen = row == self._preview.chosen.get()
+        self.variations.show_playing((part - FIRST_VARIATION, part) if is_chosen else None)
 
     def _lay_out(self) -> None:
         px = self._theme.scaled
@@ -272,12 +289,12 @@ class PreviewPage(QWidget):
         self.variations.setFixedHeight(SIDE + 12)
 
 
-def _pair(example: ShownExample) -> list[tuple[str, Array, int]]:
+def _pair(example: ShownExample) -> list[Part]:
     """Return the file and what the model gets of it. A pack has no files."""
-    seen = ("seen", example.seen, example.rate)
+    seen = Part(SEEN, example.seen, example.rate)
     if example.original is None:
         return [seen]
-    return [("original", example.original, example.original_rate), seen]
+    return [Part(ORIGINAL, example.original, example.original_rate), seen]
 
 
 def _describe(example: ShownExample) -> str:

@@ -19,6 +19,7 @@ from studio.wire.messages import (
     Failed,
     FolderExamined,
     PrepareTraining,
+    Ready,
     TrainingCost,
     TrainingPrepared,
 )
@@ -49,6 +50,7 @@ WISHES = (
     Wish("maf", "MAF", "Waves", ("cycles",)),
 )
 PRESETS = ("tiny", "small", "large", "paper")
+"""The presets that a family may have, the smallest first."""
 SIZES = (16, 32, 64, 128)
 """Sides of pictures in pixels."""
 CYCLE_SAMPLES = 256
@@ -74,6 +76,10 @@ class TrainingSettings(State):
         self._change = change
         self.family: Value[str] = Value("glow", self)
         self.preset: Value[str] = Value("tiny", self)
+        self.presets: Value[tuple[str, ...]] = Value(PRESETS, self)
+        """The presets that the chosen family has; all of PRESETS until the engine says which."""
+        self._families: dict[str, Any] = {}
+        """The families as the engine describes them, see `Ready`."""
         self.size: Value[int] = Value(32, self)
         self.grey: Value[bool] = Value(False, self)
         self.title: Value[str] = Value("", self)
@@ -98,6 +104,8 @@ class TrainingSettings(State):
         self._request.stopped.connect(lambda: self.fault.set("The trial steps were stopped."))
         self._request.lost.connect(self.fault.set)
         folder.report.changed.connect(self._follow_folder)
+        engine.announced.connect(self._note_families)
+        self.family.changed.connect(lambda _: self._show_presets())
 
     @property
     def fields(self) -> Fields:  # type: ignore[override]
@@ -130,11 +138,11 @@ class TrainingSettings(State):
 
     def choose_classes(self, on: bool) -> None:
         """Learn sub-folders as classes, with a family that can, or learn without classes."""
-        changes: dict[str, object] = {"has_classes": on, "start_model": ""}
         able = [wish.family for wish in WISHES if wish.has_classes and self._suits(wish)]
         if on and self.family.get() not in able:
-            changes |= {"family": able[0], "recipe": {}}
-        self._change("classes", **changes)
+            self._change("classes", has_classes=on, start_model="", family=able[0], recipe={})
+        else:
+            self._change("classes", has_classes=on, start_model="")
 
     def set_title(self, title: str) -> None:
         self._change("name", gesture="name", title=title.strip()[:100])
@@ -279,6 +287,18 @@ class TrainingSettings(State):
         if self._preparation.are_cycles.get():
             shape, rate = start.card.shape if start is not None else (CYCLE_SAMPLES,), 0
         return ScanOptions(shape, rate, self._preparation.as_record())
+
+    def _note_families(self, event: AnyEvent) -> None:
+        if isinstance(event, Ready):
+            self._families = event.families
+            self._show_presets()
+
+    def _show_presets(self) -> None:
+        """Offer the presets of the chosen family, and choose its smallest one if it lacks the chosen one."""
+        known = self._families.get(self.family.get(), {}).get("presets", PRESETS)
+        self.presets.set(tuple(preset for preset in PRESETS if preset in known) or PRESETS)
+        if self.preset.get() not in self.presets.get():
+            self.preset.set(self.presets.get()[0])
 
     def _receive(self, event: AnyEvent) -> None:
         if isinstance(event, TrainingPrepared):

@@ -12,7 +12,6 @@ from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, Value
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
-from studio.app.panels.train import wording
 from studio.app.panels.train.comparison import RunComparison
 from studio.app.panels.train.costs import span_text
 from studio.app.panels.train.file_report import FileReport
@@ -31,7 +30,7 @@ from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import TakeStore
 from studio.library.models import InstalledModel
 from studio.library.runs import RunSummary
-from studio.wire.messages import TrainingPrepared, TrainingProgress
+from studio.wire.messages import TrainingPrepared
 
 MainAction = Literal["start", "wait", "queue", "queued", "pause", "resume", "new", "none"]
 Page = Literal["empty", "folder", "run"]
@@ -64,7 +63,6 @@ class TrainState(PanelState):
         super().__init__()
         self.models = models
         self.messages = messages
-        self._jobs = jobs
         self._release = release
         self.preparation = PreparationSettings(self.change, self)
         self.folder = FolderScan(engine, lambda: self.settings.scan_options(), self)
@@ -107,8 +105,6 @@ class TrainState(PanelState):
             value.changed.connect(self._update_main)
         settings.prepared.changed.connect(self._start_waiting)
         self.run.phase.changed.connect(self._follow_phase)
-        self.run.began.connect(self._add_to_jobs)
-        self.run.progress.changed.connect(self._show_in_jobs)
         self.run.ended.connect(self._end_run)
         self.run.shown.changed.connect(lambda _: self.player.stop())
         self.run.compared.changed.connect(lambda _: self.show_pairs(self.shows_pairs.get()))
@@ -386,15 +382,6 @@ class TrainState(PanelState):
             self.preview.shown.set(False)
             self.folder.cancel()
             self.settings.cancel()
-
-    def _add_to_jobs(self) -> None:
-        shown = self.run.shown.get()
-        if shown is not None:
-            self._jobs.add_training(self.run.job, f"{shown.title} learns", shown.steps, self.run.pause)
-
-    def _show_in_jobs(self, progress: TrainingProgress | None) -> None:
-        if progress is not None:
-            self._jobs.set_progress_text(self.run.job, wording.progress_text(progress))
 
     def _end_run(self) -> None:
         """Free the run's memory, and show how it ended."""

@@ -32,6 +32,10 @@ MAIN_TEXTS: dict[MainAction, tuple[str, str, str]] = {
 """The text, the icon and the tooltip of the main button."""
 
 
+LARGE_TEXT = 1.5
+"""The scale of the text above which two long buttons do not fit side by side."""
+
+
 class TrainStage(QStackedWidget):
     """Shows how to begin, the folder, or the run."""
 
@@ -76,6 +80,7 @@ class TrainFoot(QWidget):
     def __init__(self, theme: Theme, state: TrainState) -> None:
         super().__init__()
         self._state = state
+        self._theme = theme
         self.second = Button(theme, "Stop and keep", "stop", tooltip="Stop here and keep the best model")
         self.main_button = Button(theme, "Start", "primary", tooltip="Start learning", keys="Ctrl+Return")
         column = QVBoxLayout(self)
@@ -84,8 +89,9 @@ class TrainFoot(QWidget):
         self.main_button.clicked.connect(state.press_main)
         self.second.clicked.connect(state.stop_and_keep)
         bind_all(self, (state.main_action, state.run.phase, state.page), self._show)
+        theme.changed.connect(self._show)
 
-    def _show(self, _: object) -> None:
+    def _show(self, _: object = None) -> None:
         run = self._state.run
         action = self._state.main_action.get()
         text, icon, tooltip = MAIN_TEXTS[action]
@@ -94,6 +100,7 @@ class TrainFoot(QWidget):
         self.main_button.set_tooltip(tooltip, "Ctrl+Return")
         self.main_button.setEnabled(action not in ("none", "queued"))
         is_run = self._state.page.get() == "run"
+        self.second.set_text("Stop and keep" if self._theme.scale <= LARGE_TEXT else "Keep")
         self.second.setVisible(is_run and (run.is_active or run.phase.get() == "paused"))
         self.second.setEnabled(run.phase.get() in ("running", "paused"))
 

@@ -106,9 +106,9 @@ def figures(run: TrainingProcess, now: datetime.datetime) -> list[tuple[str, str
 
 
 def progress_text(progress: TrainingProgress) -> str:
-    """Return `Step 1,200 of 2,000 · about 4 min left`."""
+    """Return `Step 1,200 · about 4 min left · saved 20 s ago`."""
     left = f" · {time_left(progress.seconds_left)} left" if progress.seconds_left else ""
-    return f"Step {progress.step:,} of {progress.steps:,}{left}"
+    return f"Step {progress.step:,}{left} · {_saved_text(progress)}"
 
 
 def _saved_text(progress: TrainingProgress | None) -> str:

@@ -37,7 +37,8 @@ class ShownCurve:
         settle()
 
     def point_at(self, step: float, bits: float) -> None:
-        """Move the pointer over a place of the plot."""
+        """Move the pointer over a place of the plot. pyqtgraph drops moves within 10 ms after another one."""
+        QTest.qWait(20)
         box = self.view.getPlotItem().getViewBox()
         QTest.mouseMove(self.view.viewport(), self.view.mapFromScene(box.mapViewToScene(QPointF(step, bits))))
         settle()
@@ -229,3 +230,18 @@ def test_the_curve_says_where_it_stops_and_how_it_goes_on(shown: ShownCurve) -> 
     shown.curve.rule.set(None)
     settle()
     assert not {"stops by itself", "if it continues like this"} & shown.visible_texts()
+
+
+def test_steps_are_plain_numbers_on_both_axes(shown: ShownCurve) -> None:
+    axis = shown.view.getPlotItem().getAxis("bottom")
+    assert not axis.style["showValues"], "an empty curve has no numbers"
+    for step in range(1, 3000, 10):
+        shown.curve.add_point(step, 3.0, None)
+    settle()
+    assert axis.style["showValues"]
+    assert axis.tickStrings([0.0, 1000.0], 1.0, 1000.0) == ["0", "1,000"]
+    shown.view.set_log(True)
+    settle()
+    for size, labels in ((2000, ["1", "2", "5", "10", "20", "50", "100"]), (200, ["1", "10", "100"])):
+        ((_, places),) = axis.tickValues(0.0, 2.0, size)
+        assert axis.tickStrings(places, 1.0, None) == labels

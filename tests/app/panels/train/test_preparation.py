@@ -9,6 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
 from studio.app.panels.train.preparation import CLIP_SECONDS, FITTINGS, PEAKS, VARIATIONS
+from studio.app.panels.train.preview import ORIGINAL, SEEN
 from studio.app.panels.train.settings import WISHES
 from studio.engine.training.augmentation import Augmentation
 from studio.media.preparation import Preparation
@@ -23,6 +24,7 @@ from studio.zoo import FAMILIES
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import make_card, write_model
+from tests.app.fake_speaker import FakeSpeaker
 from tests.app.panels.train.bench import TrainBench
 from tests.limits import LIMIT
 
@@ -384,20 +386,17 @@ def test_the_file_and_what_the_model_gets_are_heard(bench: TrainBench, folder: P
     preview = bench.state.preview
     preview.toggle()
     bench.show_examples(("a.wav",), rate=8000)
-    played: list[tuple[str, int, int]] = []
-    play = preview.player.play
-
-    def heard(name: str, samples: np.ndarray, rate: int) -> None:
-        played.append((name, len(samples), rate))
-        play(name, samples, rate)
-
-    preview.player.play = heard  # type: ignore[method-assign]
-    preview.play(0, "seen")
-    assert preview.player.playing.get() == "0 seen"
-    preview.play(0, "original")
-    assert played == [("0 seen", 16_000, 8000), ("0 original", 16_000, 16_000)]
-    preview.play(0, "original")
-    assert preview.player.playing.get() == "", "again stops it"
-    preview.play(0, "seen")
+    seen, original = (preview.examples.get()[0].sound_of(part) for part in (SEEN, ORIGINAL))
+    assert (len(seen[0]), seen[1], original[1]) == (16_000, 8000, 16_000)
+    preview.play(0, SEEN)
+    assert preview.player.playing.get() == (0, SEEN)
+    preview.play(0, ORIGINAL)
+    assert preview.player.playing.get() == (0, ORIGINAL)
+    speaker = bench.window.sound_card._output
+    assert isinstance(speaker, FakeSpeaker)
+    qtbot.waitUntil(lambda: bool(np.abs(speaker.play_seconds()).max() > 0), timeout=round(1000 * LIMIT))
+    preview.play(0, ORIGINAL)
+    assert preview.player.playing.get() is None, "again stops it"
+    preview.play(0, SEEN)
     preview.toggle()
-    assert preview.player.playing.get() == ""
+    assert preview.player.playing.get() is None

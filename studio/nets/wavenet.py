@@ -192,7 +192,7 @@ class WaveNetNetwork(nn.Module):
         A processor computes each sound by itself, so that it is in the cache, and is the same bit for bit in any batch.
         """
         weights = self._layer_weights()
-        base = base.unflatten(2, (2, -1)).permute(1, 2, 4, 0, 3)  # (layers, 2, frames, B, channels)
+        base = torch.unflatten(base, 2, (2, -1)).permute(1, 2, 4, 0, 3)  # (layers, 2, frames, B, channels)
         sums = []
         size = 1 if h.device.type == "cpu" else len(h)
         for i in range(0, len(h), size):
@@ -203,13 +203,13 @@ class WaveNetNetwork(nn.Module):
                 found = run_layers(rows, base[..., part, :], weights, own)
             else:
                 found = continue_layers(rows, base[..., part, :], weights, own, [queue[part] for queue in queues])
-            sums.append(found.unflatten(0, (-1, size)).transpose(0, 1))
+            sums.append(found.view(-1, size, found.shape[1]).transpose(0, 1))
         return torch.cat(sums)
 
     def _layer_weights(self) -> LayerWeights:
         layers = len(self.dilations)
         filters = self.filters.view(layers, 2, self.channels, 2, self.channels).permute(0, 3, 1, 4, 2)
-        skip = self.skip.t().unflatten(0, (layers, -1))
+        skip = self.skip.t().view(layers, self.channels, -1)
         return LayerWeights(filters.contiguous(), self.residual.mT.contiguous(), self.shift, skip)
 
     def tanh_factors(self) -> Tensor:

@@ -16,7 +16,10 @@ import torch
 from torch import Tensor
 
 TILE_NUMBERS = 2**17
-"""How many numbers of a layer's input are a tile on a processor, for each thread."""
+"""How many numbers of a layer's input are a tile on a processor, for each thread.
+
+With 48 channels, a quarter of it and twice as many took longer: calls cost more, or the cache is too small.
+"""
 
 Queues = list[Tensor]
 """The past of each layer: its last d inputs, `(B, channels, d)`."""
@@ -72,7 +75,8 @@ def continue_layers(h: Tensor, base: Tensor, weights: LayerWeights, span: LayerS
     inputs = [torch.cat((past, h if layer == 0 else torch.empty_like(h))) for layer, past in enumerate(pasts)]
     sums = _run_forwards(span, inputs, [], base, weights)
     for queue, past, given in zip(queues, pasts, inputs, strict=True):
-        queue.copy_(given[-len(past) :].unflatten(0, (-1, span.sounds)).permute(1, 2, 0))
+        last = given[-len(past) :].view(-1, span.sounds, given.shape[1])
+        queue.copy_(last.permute(1, 2, 0))
     return sums
 
 
@@ -145,7 +149,7 @@ class _Rows:
         """Set rows from `low` on to zero if they are before the beginning of their sound."""
         for sound, start in enumerate(self._starts):
             if start > low:
-                rows.unflatten(0, (-1, self.sounds))[: (start - low) // self.sounds, sound] = 0
+                rows.view(-1, self.sounds, rows.shape[1])[: (start - low) // self.sounds, sound] = 0
 
 
 def _run_forwards(
@@ -248,7 +252,7 @@ def _run_backwards(
             dnow_filters[layer].addmm_(transposed.narrow(1, at, count), dx)
             dh.addmm_(dx, now_back[layer])
             dh_of_all.narrow(0, low + rows.lead[0] - rows.past[layer], count).addmm_(dx, past_back[layer])
-    dfilters = dfilters.unflatten(3, (2, channels)).transpose(2, 3)
+    dfilters = dfilters.view(len(inputs), 2, channels, 2, channels).transpose(2, 3)
     return dh_of_all, dbase, dfilters, *dothers
 
 

@@ -81,7 +81,7 @@ def arithmetic(step: Step) -> int:
     in_place = {torch.ops.aten.addmm_: of_product, torch.ops.aten.baddbmm_: of_product}
     with FlopCounterMode(display=False, custom_mapping=in_place) as counter:
         step()
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def seconds(runs: list[Callable[[], object]]) -> list[float]:

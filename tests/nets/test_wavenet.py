@@ -188,7 +188,7 @@ def test_numbers_and_gradients_equal_those_of_convolutions(words: dict[str, Any]
     found = []
     for numbers in (net.numbers_after_context(parts, c), by_convolutions(net, parts, c)):
         net.zero_grad()
-        (numbers * torch.linspace(-1, 1, numbers.numel()).view_as(numbers)).sum().backward()
+        torch.autograd.backward((numbers * torch.linspace(-1, 1, numbers.numel()).view_as(numbers)).sum())
         found.append((numbers.detach(), *(parameter.grad for parameter in net.parameters())))
     for ours, expected in zip(*found, strict=True):
         assert ours is not None and expected is not None
@@ -204,7 +204,7 @@ def by_convolutions(net: WaveNetNetwork, parts: Tensor, c: Tensor | None) -> Ten
         h = net.first[seen].transpose(1, 2)
     else:
         h = net.first.t() * (2 * seen[:, None] / (net.levels - 1) - 1)
-    sums: Tensor | float = 0.0
+    sums = torch.zeros(())
     base = net.base(c, len(parts))
     count = parts.shape[1] - FIELD
     for layer, d in enumerate(net.dilations):
@@ -212,7 +212,7 @@ def by_convolutions(net: WaveNetNetwork, parts: Tensor, c: Tensor | None) -> Ten
         weight = net.filters[layer].view(-1, 2, net.channels).transpose(1, 2)
         low, high = (conv1d(h, weight, dilation=d) + base[:, layer]).chunk(2, 1)
         z = torch.tanh(low) * torch.sigmoid(high)
-        sums = sums + conv1d(z[..., -count:], net.skip.split(net.channels, 1)[layer][..., None])
+        sums = sums + conv1d(z[..., -count:], torch.split(net.skip, net.channels, 1)[layer][..., None])
         if layer < len(net.residual):
             h = h[..., d:] + conv1d(z, net.residual[layer][..., None], net.shift[layer])
     sums = conv1d(torch.relu(sums + net.skip_bias[:, None]), net.a[..., None], net.a_bias)

@@ -63,9 +63,7 @@ def test_a_model_that_does_not_fit_into_memory_is_not_tried(
     assert isinstance(cost, wire.TrainingCost) and cost.step_seconds == 0 and cost.memory > cost.free_memory
 
 
-def test_the_first_step_is_not_the_measure(
-    folder: Path, studio_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_step_is_not_the_measure(folder: Path, studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It initialises the model, which takes long on a busy computer."""
     now = [0.0]
     monkeypatch.setattr(trial.time, "perf_counter", lambda: now[0])

@@ -80,11 +80,12 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         classes = _class_names(data, run.model)
         previews = RunPreviews(run, command.sample_seeds, learn, test)
         runs.forget_outcome(folder)
+        source = os.path.abspath(command.source)
         is_known = False
         with contextlib.closing(loop.train_run(run, learn, watch, bf16=device.has_bf16)) as moments:
             for moment in moments:
                 if not is_known:  # only now it is certain that the run is kept
-                    runs.write_source(folder, os.path.abspath(command.source))
+                    yield from _keep_trying(command.job, lambda: runs.write_source(folder, source))
                     is_known = True
                 yield from _report_progress(command.job, config, moment)
                 run.ends_early = requests.finish

@@ -6,7 +6,7 @@ All samples are compared with the training artworks, and the newest are kept bes
 import contextlib
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import safetensors.numpy
@@ -90,11 +90,7 @@ class RunPreviews:
         drawn = to_arrays(steps[-1].x, model.levels)
         artworks = drawn[:KEPT_SAMPLES]
         progress = run.progress
-        with contextlib.suppress(storage.NotSaved):  # the training itself waits for the disk, and says so
-            run.check_folder()
-            folder = storage.create_folder(run.folder / SAMPLES_FOLDER)
-            data = safetensors.numpy.save({"artworks": artworks}, {"seconds": f"{progress.seconds:.3f}"})
-            storage.write_file(folder / f"{progress.step:08d}.safetensors", data)
+        self._keep(lambda: self._write_samples(artworks))
         yield wire.TrainingSamples(job=job, step=progress.step, seconds=progress.seconds, artworks=artworks)
         yield from self._compare(job, steps[-1].x, drawn)
         now = time.monotonic()
@@ -110,8 +106,21 @@ class RunPreviews:
             return
         nearest, distances = found
         step = self._run.progress.step
-        runs.write_compared(self._run.folder, runs.ComparedSamples(step, drawn, nearest, distances))
+        compared = runs.ComparedSamples(step, drawn, nearest, distances)
+        self._keep(lambda: runs.write_compared(self._run.folder, compared))
         yield wire.SamplesCompared(job=job, step=step, samples=drawn, nearest=nearest, distances=distances)
+
+    def _write_samples(self, artworks: np.ndarray) -> None:
+        progress = self._run.progress
+        folder = storage.create_folder(self._run.folder / SAMPLES_FOLDER)
+        data = safetensors.numpy.save({"artworks": artworks}, {"seconds": f"{progress.seconds:.3f}"})
+        storage.write_file(folder / f"{progress.step:08d}.safetensors", data)
+
+    def _keep(self, write: Callable[[], None]) -> None:
+        """Write into the run's folder if the disk takes it. If not, the training itself waits, and says so."""
+        with contextlib.suppress(storage.NotSaved):
+            self._run.check_folder()
+            write()
 
     @torch.inference_mode()
     def _steps(self, model: Model, seeds: tuple[int, ...]) -> Iterator[DecodingStep]:

@@ -300,4 +300,4 @@ def bits_per_sample(model: Model, sounds: TrainingRecordings) -> float:
 def bits_of_sounds(model: Model, sounds: TrainingRecordings) -> Iterator[float]:
     """Return the bits of each sound, given its class."""
     for one in sounds.one_by_one():
-        yield -float(model.log_prob(one.x, one.c).double()[0]) / math.log(2)
+        yield -float(model.log_prob(one.x, one.c)[0]) / math.log(2)

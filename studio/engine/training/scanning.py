@@ -16,6 +16,8 @@ from studio.engine.training.loading import load_data, without_reports
 from studio.media import dataset
 from studio.media.containers.recognition import recognise_format
 from studio.media.folder_scan import FileReport, FolderScan, ListedFile, walk_files
+from studio.media.names import display_name
+from studio.media.pictures.image import FileRefused
 from studio.media.preparation import AS_USUAL, Preparation
 from studio.media.preparing import THUMBNAIL, FilePreparer
 from studio.media.similarity import LikenessIndex
@@ -92,6 +94,8 @@ def scan_folder(command: wire.ScanFolder) -> EventSteps:
     """Report every file of a folder, then the findings about the whole folder."""
     yield None
     source = Path(command.source)
+    if not source.exists():
+        raise FileRefused(display_name(source.name), "is not there", "Connect or restore it, then look again.")
     preparation = msgspec.convert(command.preparation, Preparation)
     shape, rate = command.shape, command.sample_rate
     if bool(shape) == bool(rate):

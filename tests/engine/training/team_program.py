@@ -12,7 +12,7 @@ from studio import zoo
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
 from studio.engine.levels import TrainingExamples
-from studio.engine.training import distributed
+from studio.engine.training import distributed, gradients
 from studio.engine.training.recordings import CutExamples
 
 ROWS = 7
@@ -58,7 +58,7 @@ def compare(team: distributed.Team, shape: tuple[int, ...], recipe: dict[str, An
     batch = make_batch(model, stream)
     model.train()
     torch.manual_seed(2)
-    distributed.Team().backward(model, batch, bf16=False)  # initialises what depends on data
+    gradients.compute_gradients(model, batch, 1, bf16=False)  # initialises what depends on data
     model.zero_grad()
     shared = copy.deepcopy(model)
     if not team.is_first:  # all continue with what the first process has
@@ -66,15 +66,15 @@ def compare(team: distributed.Team, shape: tuple[int, ...], recipe: dict[str, An
             for parameter in shared.parameters():
                 parameter += 1
     torch.manual_seed(3)
-    loss = distributed.Team().backward(model, batch, bf16=False)
+    loss = gradients.compute_gradients(model, batch, 1, bf16=False)
     team.connect_run(SharedModel(shared))
     torch.manual_seed(3 + team.rank)
     team.begin_step(torch.device("cpu"), ends_early=False)
     whole = team.backward(shared, batch, bf16=False)
     team.end_step()
-    gradients = [gradients_of(model), gradients_of(shared)]
+    both = [gradients_of(model), gradients_of(shared)]
     buffers = [list(each.buffers()) for each in (model, shared)]
-    return max(abs(loss / whole - 1), difference(*gradients), difference(*buffers))
+    return max(abs(loss / whole - 1), difference(*both), difference(*buffers))
 
 
 def gradients_of(model: Model) -> list[Tensor]:

@@ -232,7 +232,7 @@ class TrainState(PanelState):
         """Pause a run at work, or resume a paused one."""
         if self.run.phase.get() == "running":
             self.run.pause()
-        elif self.run.phase.get() in ("paused", "failed") and self.run.is_begun:
+        elif self.run.can_resume:
             self.run.resume()
 
     def stop_and_keep(self) -> None:
@@ -360,7 +360,7 @@ class TrainState(PanelState):
         action: MainAction = "none"
         if phase == "running":
             action = "pause"
-        elif phase in ("paused", "failed") and self.run.is_begun:
+        elif self.run.can_resume:
             action = "resume"
         elif phase in ("finished", "failed"):
             action = "new"
@@ -391,7 +391,7 @@ class TrainState(PanelState):
         if shown is None:
             return
         if self.run.phase.get() == "failed":
-            button = ("Resume", self.run.resume) if self.run.is_begun else ("New training", self.leave_run)
+            button = ("Resume", self.run.resume) if self.run.can_resume else ("New training", self.leave_run)
             self.messages.show_message(self.run.fault.get(), "failed", button, until=(self.run.phase.changed,))
         elif self.run.phase.get() == "finished":
             self.messages.show_message(

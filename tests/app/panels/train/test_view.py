@@ -368,3 +368,18 @@ def test_a_run_of_before_has_its_copies(parts: Parts, finished_run: Path, qtbot:
     qtbot.waitUntil(lambda: parts.stage.watch.copied.text() == "2 of 4")
     parts.click(parts.stage.watch.show_copied)
     assert len(parts.stage.watch.pairs.pairs) == 4
+
+
+def test_a_thumbnail_under_the_pointer_may_belong_to_the_folder_before(
+    parts: Parts, folder: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    parts.bench.open_folder(folder)
+    thumbnails = parts.stage.folder.thumbnails
+    qtbot.waitUntil(lambda: len(thumbnails.numbers) == 20)
+    index = thumbnails.model().index(5, 0)
+    assert index.data(Qt.ItemDataRole.ToolTipRole) == "5.png"
+    other = tmp_path / "other"
+    other.mkdir()
+    parts.studio.state.open_dropped([other])
+    assert index.data(Qt.ItemDataRole.ToolTipRole) is None
+    qtbot.waitUntil(lambda: not thumbnails.numbers)

@@ -1,8 +1,10 @@
 """Train a model: the loop, from top to bottom, and the run that it belongs to."""
 
+import atexit
 import contextlib
 import copy
 import math
+import sys
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
@@ -112,6 +114,7 @@ class TrainingRun:
         plan = config.plan
         self.optimiser = torch.optim.AdamW(self.model.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
         self.progress = RunProgress()
+        self._saved_step = 0
         self.ends_early = False
         """Whether the next step is the last one."""
         self.is_consistent = True
@@ -145,6 +148,7 @@ class TrainingRun:
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
         gradients.restore_random_state(tensors, self.device)
         self.progress = RunProgress(**state["progress"])
+        self._saved_step = self.progress.step
         saved_steps = [entry.step for entry in checkpoint.list_checkpoints(self.folder) if not entry.best]
         if self.team.is_first and max(saved_steps, default=0) > self.progress.step:
             self.notices.append(
@@ -160,6 +164,8 @@ class TrainingRun:
         if self.team.is_first:
             self.check_folder()
             checkpoint.add_checkpoint(self.folder, *self.contents(best=best), best=best)
+        if not best:
+            self._saved_step = self.progress.step
 
     def contents(self, *, best: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the tensors and the values of a checkpoint."""
@@ -175,6 +181,22 @@ class TrainingRun:
                 tensors |= {f"optimiser.{index}.{name}": t for name, t in moments.items()}
             tensors |= gradients.random_state(self.device)
         return tensors, state
+
+    def close(self) -> None:
+        """Save what was learned since the last checkpoint; delete a run that has learned nothing.
+
+        Raises storage.NotSaved.
+        """
+        if self.progress.step == 0:
+            self.discard()
+        elif self.progress.step != self._saved_step and self.is_consistent and not self.team.is_broken:
+            with contextlib.suppress(checkpoint.NotFiniteWeights):
+                self.save_checkpoint()
+
+    def close_at_exit(self) -> None:
+        """Close the run before the program ends, if nobody has ended its training."""
+        with contextlib.suppress(OSError):
+            self.close()
 
     def check_folder(self) -> None:
         """Raise storage.NotSaved if the run's folder is not there, for example because its disk was removed.
@@ -244,8 +266,8 @@ def train_run(
     plan = run.config.plan
     clock = TrainingClock(run.progress.seconds)
     log = RunLog(run.folder, run.check_folder)
-    kept = run.progress.step
     is_last = False
+    atexit.register(run.close_at_exit)
     try:
         if run.team.is_first:
             _prepare_run(run, learn)
@@ -281,19 +303,16 @@ def train_run(
                 yield from _save_patiently(run, clock)
                 is_last = is_last and run.progress is progress  # a new object if weights were not finite
                 clock.note_save()
-                kept = run.progress.step
             clock.pause()
             yield report
             clock.resume()
     finally:
         clock.close()
-        if not is_last:
-            run.team.end(run.device)
-        if run.progress.step == 0:
-            run.discard()
-        elif run.progress.step != kept and run.is_consistent and not run.team.is_broken:
-            with contextlib.suppress(checkpoint.NotFiniteWeights):
-                run.save_checkpoint()
+        atexit.unregister(run.close_at_exit)
+        if not sys.is_finalizing():  # then nothing can be imported any more, and it is closed already
+            if not is_last:
+                run.team.end(run.device)
+            run.close()
 
 
 def _save_patiently(

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import torch
 import torch.distributed as processes
@@ -38,6 +38,9 @@ from studio.engine.followed_signal import FollowedSignal
 from studio.engine.levels import TrainingExamples
 from studio.engine.training.config import BadTrainingConfig
 from studio.engine.training.recordings import TrainingRecordings
+
+if TYPE_CHECKING:
+    from torch._C._distributed_c10d import TCPStore
 
 ANSWER_LIMIT = timedelta(hours=2)
 """The time after which a process gives up on one that neither answers nor closes its connection."""
@@ -278,7 +281,7 @@ def join_team() -> Iterator[Team]:
         return
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     store = _open_store(rank) if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True" else None
-    meeting = {} if store is None else {"store": store, "rank": rank, "world_size": size}
+    meeting: dict[str, Any] = {} if store is None else {"store": store, "rank": rank, "world_size": size}
     processes.init_process_group(backend, timeout=ANSWER_LIMIT, **meeting)
     try:
         _present = Team(rank, size)
@@ -288,22 +291,24 @@ def join_team() -> Iterator[Team]:
         processes.destroy_process_group()
 
 
-def _open_store(rank: int) -> processes.TCPStore:
+def _open_store(rank: int) -> "TCPStore":
     """Return a store in which the processes of this attempt find each other.
 
     The store of `torchrun` outlives its processes, so gloo would find the addresses of those that are gone there (seen
     with torch 2.13). It only tells where the first process has opened a store of its own.
     """
+    from torch._C._distributed_c10d import TCPStore  # torch.distributed has it too, but not for type checkers
+
     host = os.environ["MASTER_ADDR"]
-    lasting = processes.TCPStore(host, int(os.environ["MASTER_PORT"]), is_master=False, timeout=MEETING_LIMIT)
+    lasting = TCPStore(host, int(os.environ["MASTER_PORT"]), is_master=False, timeout=MEETING_LIMIT)
     if rank == 0:
-        store = processes.TCPStore(host, 0, is_master=True, timeout=MEETING_LIMIT, wait_for_workers=False)
+        store = TCPStore(host, 0, is_master=True, timeout=MEETING_LIMIT, wait_for_workers=False)
         lasting.set(_PORT_KEY, str(store.port))
         return store
     end = time.monotonic() + MEETING_LIMIT.total_seconds()
     while True:
         try:
-            store = processes.TCPStore(host, int(lasting.get(_PORT_KEY)), is_master=False, timeout=_TRY_LIMIT)
+            store = TCPStore(host, int(lasting.get(_PORT_KEY)), is_master=False, timeout=_TRY_LIMIT)
         except processes.DistError:  # that of an earlier attempt
             if time.monotonic() > end:
                 raise

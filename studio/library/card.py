@@ -23,6 +23,17 @@ GROUP_HEADINGS = ("Pictures", "Sound", "Studies")
 """The headings in lists of models, in this order."""
 
 
+class PyramidParts(msgspec.Struct, frozen=True, kw_only=True):
+    """Names the upsampler of a pyramid, whose own file holds the base alone."""
+
+    upsampler: ShortText
+    """The name of the upsampler when the pyramid was made."""
+    upsampler_hash: ShortText
+    """The hash of the upsampler's file."""
+    coarse_shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
+    """(channels, height, width) of the pictures that the base draws."""
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """Holds everything known about a trained model without loading its weights."""
 
@@ -31,7 +42,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     title: ShortText
     """The title for the user, for example `Stickers`."""
     family: ShortText
-    """A key of the zoo, for example `realnvp`."""
+    """A key of the zoo, for example `realnvp`; of a pyramid that of its base."""
+    role: Literal["model", "upsampler"] = "model"
+    """An upsampler makes no artworks alone: it draws details on those of models."""
+    pyramid: PyramidParts | None = None
+    """The upsampler that draws the details of the base's pictures; None if the model draws whole pictures itself."""
     family_title: ShortText
     """The family's name in its paper, for example `RealNVP`."""
     subject: ShortText

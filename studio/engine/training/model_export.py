@@ -169,12 +169,13 @@ def _card(
     rounded = tuple((metric, round(value, 4), exact) for metric, value, exact in figures)
     metric, value, exact = rounded[0]
     fields = msgspec.to_builtins(config.recipe)
-    family = zoo.FAMILIES[fields["family"]]
+    family = zoo.RECIPE_FAMILIES[fields["family"]]
     return Card(
         name=config.name,
         title=config.title,
         family=fields["family"],
         family_title=family.title,
+        role="upsampler" if config.is_upsampler else "model",
         subject=config.subject,
         medium="sound" if len(config.shape) == 1 else "picture",
         group=config.group,

@@ -20,6 +20,7 @@ from studio.cli import (
     evaluate,
     invert,
     models,
+    pyramid,
     sample,
     score,
     train,
@@ -30,7 +31,7 @@ from studio.library.work import BadWork
 from studio.media import names
 from studio.media.pictures import image
 
-COMMANDS = (models, sample, invert, complete, continue_sound, score, blend, train, evaluate, bench, doctor)
+COMMANDS = (models, sample, invert, complete, continue_sound, score, blend, train, pyramid, evaluate, bench, doctor)
 """All commands, in the order of the help."""
 
 

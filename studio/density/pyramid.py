@@ -56,6 +56,10 @@ class Pyramid(Model):
         scales = self.join_latent(base.scale_of[None], upsampler.scale_of[None] + base.scales)
         self.scale_of.copy_(scales[0])
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.upsampler.dtype
+
     # ── latents ─────────────────────────────────────────────────────────────────────────────────
 
     def join_latent(self, of_base: Tensor, of_details: Tensor) -> Tensor:
@@ -70,7 +74,7 @@ class Pyramid(Model):
         """Return the base's part of latents z `(B, *latent_shape)`."""
         if self._is_placed:
             return self._coarse_entries(z)
-        return z[:, : math.prod(self.base.latent_shape)].unflatten(1, self.base.latent_shape)
+        return z[:, : math.prod(self.base.latent_shape)].reshape(len(z), *self.base.latent_shape)
 
     def detail_latent(self, z: Tensor) -> Tensor:
         """Return the details' part of latents z, `(B, *shape)`. Its coarse entries mean nothing."""

@@ -58,6 +58,7 @@ class Upsampler(Model):
     can_inpaint = True
     initialisation_count = EXAMPLES
     examples: Tensor
+    zero: Tensor
 
     def __init__(
         self, shape: Sequence[int], levels: int, nets: Sequence[nn.Module], order: SplitOrder, crop: int = 64
@@ -80,7 +81,13 @@ class Upsampler(Model):
             fine = self.pyramid_of(self.scale_of[None], number)
             fine[..., 1::2, :] = number
             fine[..., 1::2] = number
+        self.register_buffer("zero", torch.zeros(()), persistent=False)
         self.register_buffer("examples", torch.zeros(EXAMPLES, *self.coarse_shape, dtype=torch.uint8))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Return the precision in which the model computes. Packed, it has no parameters left."""
+        return self.zero.dtype
 
     # ── prices ──────────────────────────────────────────────────────────────────────────────────
 

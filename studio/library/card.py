@@ -150,6 +150,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return self.family in PIXEL_BY_PIXEL
 
     @property
+    def draws_by_rows(self) -> bool:
+        """Return whether the model draws the rows of a picture one after another; a pyramid does not."""
+        return self.can_inpaint and self.pyramid is None
+
+    @property
     def group_heading(self) -> str:
         """Return the one of HEADINGS below which lists show the model."""
         if self.medium == "sound":
@@ -162,7 +167,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         verb = "draws" if self.medium == "picture" else "makes sound"
         if self.family in SAMPLE_BY_SAMPLE:
             return f"{verb} sample by sample"
-        return f"{verb} {'pixel by pixel' if self.can_inpaint else 'at once'}"
+        how = "pixel by pixel" if self.can_inpaint else "at once"
+        if self.pyramid is not None:
+            _, height, width = self.pyramid.coarse_shape
+            return f"{verb} {width} × {height} {how}, then details"
+        return f"{verb} {how}"
 
     @property
     def round_trip_text(self) -> str:

@@ -4,6 +4,7 @@ A model is one safetensors file: tensors `weights.…`, `directions` and `cover`
 else is ever loaded. The file is read into memory, never mapped, so that it cannot change while it is in use.
 """
 
+import contextlib
 import difflib
 import functools
 import hashlib
@@ -43,6 +44,7 @@ __all__ = [
     "read_cover",
     "direction_names",
     "find_model",
+    "find_upsampler",
     "list_models",
     "read_model",
     "rename_direction",
@@ -123,7 +125,7 @@ def shipped_folder() -> Path:
 def list_models() -> tuple[list[InstalledModel], list[str]]:
     """List the shipped models, then the user's own, and the reasons why others were refused.
 
-    If two have the same name, the user's own is listed.
+    If two have the same name, the user's own is listed. Upsamplers are left out, because they make nothing alone.
     """
     found: dict[str, InstalledModel] = {}
     refused = []
@@ -131,6 +133,8 @@ def list_models() -> tuple[list[InstalledModel], list[str]]:
         for path in _model_files_in(folder):
             try:
                 trained = _read_installed(path)
+                if trained.card.role == "upsampler":
+                    continue
                 found.pop(trained.card.name, None)
                 found[trained.card.name] = trained
             except BadModel as fault:
@@ -165,6 +169,23 @@ def find_model(name: str) -> InstalledModel:
         )
     nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or list(known)[:3]
     raise BadModel(f'There is no model named "{display_name(name)}". The nearest: {", ".join(nearest)}.')
+
+
+def find_upsampler(card: Card) -> InstalledModel:
+    """Return the upsampler that the card of a pyramid names. Raises BadModel if it is missing."""
+    parts = card.pyramid
+    assert parts is not None, "only a pyramid names an upsampler"
+    own = f"{parts.upsampler}{MODEL_SUFFIX}"
+    for folder in (storage.home_folder("models"), shipped_folder()):
+        for path in sorted(_model_files_in(folder), key=lambda path: path.name != own):
+            with contextlib.suppress(BadModel):
+                found = _read_installed(path)
+                if found.card.role == "upsampler" and found.has_hash(parts.upsampler_hash):
+                    return found
+    raise BadModel(
+        f'"{card.title}" draws its details with the upsampler "{display_name(parts.upsampler)}", which is missing. '
+        "Add its file to your models."
+    )
 
 
 def import_model(path: Path) -> InstalledModel:

@@ -43,10 +43,6 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """The title for the user, for example `Stickers`."""
     family: ShortText
     """A key of the zoo, for example `realnvp`; of a pyramid that of its base."""
-    role: Literal["model", "upsampler"] = "model"
-    """An upsampler makes no artworks alone: it draws details on those of models."""
-    pyramid: PyramidParts | None = None
-    """The upsampler that draws the details of the base's pictures; None if the model draws whole pictures itself."""
     family_title: ShortText
     """The family's name in its paper, for example `RealNVP`."""
     subject: ShortText
@@ -107,6 +103,10 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """The version of the application that trained the model."""
     former_hashes: tuple[ShortText, ...] = ()
     """Hashes that the file had with earlier cards and the same parameters."""
+    role: Literal["model", "upsampler"] = "model"
+    """An upsampler makes no artworks alone: it draws details on those of models."""
+    pyramid: PyramidParts | None = None
+    """The upsampler that draws the details of the base's pictures; None if the model draws whole pictures itself."""
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from datetime import date
 from pathlib import Path
 
 import msgspec
-import safetensors.torch
 import torch
+from safetensors.torch import load
 
 from studio import __version__
 from studio.engine.device import ComputeDevice
@@ -59,7 +59,7 @@ def make_pyramid(command: wire.MakePyramid, device: ComputeDevice) -> EventSteps
         seconds_each=round(seconds, 4),
     )
     output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
-    stored = safetensors.torch.load(models.read_model(base.path))
+    stored = load(models.read_model(base.path))
     weights = {key.removeprefix("weights."): t for key, t in stored.items() if key.startswith("weights.")}
     path = output / f"{card.name}.safetensors"
     checkpoint.write_model(path, card, weights, stored["directions"], torch.from_numpy(cover))

@@ -7,6 +7,7 @@ Noise and levels are mapped to each other as in `studio.density.conditional`: δ
 """
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -46,33 +47,60 @@ class Differences:
         share = torch.log1p(-count.to(log_q.dtype) * MIN_PROBABILITY)
         return torch.logaddexp(log_q + share, log_q.new_tensor(math.log(MIN_PROBABILITY)))
 
-    def draw(self, logits: Tensor, possible: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
+    def draw(
+        self, logits: Tensor, largest: Tensor, z: Tensor, temperature: Tensor, allowed: Tensor | None = None
+    ) -> Tensor:
         """Return the differences `(n,)` that noise z `(n,)` draws.
 
         Arguments
             logits: `(n, numbers)`
-            possible: which values may be drawn, `(n, numbers)`; at least one of each row
+            largest: `(n,)`
             temperature: `(n,)`; at 0 only the likeliest is drawn
+            allowed: `(n, numbers)`, which values may be drawn; at least one of the possible ones of each row
         """
-        edges = self._edges(logits, possible, temperature)
-        u = torch.special.ndtr(to_float64(z) * to_float64(temperature > 0))
-        index = torch.searchsorted(edges, u[:, None], right=True)[:, 0].to(possible.device)
-        last = self.numbers - 1 - possible.flip(1).int().argmax(1)
-        return torch.minimum(index, last) - (self.levels - 1)
+        found = torch.zeros_like(largest)
+        for rows, columns in self._groups(largest):
+            possible = self._possible(rows, columns, largest, allowed)
+            edges = self._edges(logits[rows][:, columns], possible, temperature[rows])
+            u = torch.special.ndtr(to_float64(z[rows]) * to_float64(temperature[rows] > 0))
+            index = torch.searchsorted(edges, u[:, None], right=True)[:, 0].to(possible.device)
+            last = possible.shape[1] - 1 - possible.flip(1).int().argmax(1)
+            found[rows] = torch.minimum(index, last) + columns.start - (self.levels - 1)
+        return found
 
-    def noise_of(self, delta: Tensor, logits: Tensor, possible: Tensor, u: Tensor) -> Tensor:
+    def noise_of(self, delta: Tensor, logits: Tensor, largest: Tensor, u: Tensor) -> Tensor:
         """Return the noise z `(n,)` that draws differences `(n,)` at temperature 1.
 
         It lies at the shares u `(n,)` of their intervals. The other arguments are those of `draw`.
         """
-        edges = self._edges(logits, possible, torch.ones_like(logits[:, 0]))
-        at = (delta.long() + self.levels - 1).to(edges.device)[:, None]
-        below = edges.gather(1, (at - 1).clamp(min=0)) * (at > 0)
-        z: Tensor = torch.special.ndtri(place_in_interval(below, edges.gather(1, at), u.to(edges)[:, None]))[:, 0]
-        return z.to(logits.device, logits.dtype)
+        found = torch.zeros_like(logits[:, 0])
+        for rows, columns in self._groups(largest):
+            possible = self._possible(rows, columns, largest, None)
+            edges = self._edges(logits[rows][:, columns], possible, torch.ones_like(found[rows]))
+            at = (delta[rows] + self.levels - 1 - columns.start).to(edges.device)[:, None]
+            below = edges.gather(1, (at - 1).clamp(min=0)) * (at > 0)
+            z = torch.special.ndtri(place_in_interval(below, edges.gather(1, at), u[rows].to(edges)[:, None]))
+            found[rows] = z[:, 0].to(found)
+        return found
+
+    def _groups(self, largest: Tensor) -> Iterator[tuple[Tensor, slice]]:
+        """Yield rows and the columns that hold all their possible values: those that differ by 1 at most, and others.
+
+        On drawings in black and white nearly all are of the first group, with 3 values instead of 31.
+        """
+        near = largest <= 1
+        for some, reach in ((near, 1), (~near, self.levels - 1)):
+            rows = some.nonzero()[:, 0]
+            if len(rows):
+                yield rows, slice(self.levels - 1 - reach, self.levels + reach)
+
+    def _possible(self, rows: Tensor, columns: slice, largest: Tensor, allowed: Tensor | None) -> Tensor:
+        """Return which of the differences in these columns may be drawn in these rows, `(len(rows), len(columns))`."""
+        possible = self.values(largest.device)[columns].abs() <= largest[rows, None]
+        return possible if allowed is None else possible & allowed[rows][:, columns]
 
     def _edges(self, logits: Tensor, possible: Tensor, temperature: Tensor) -> Tensor:
-        """Return F, the sum of p up to each difference, `(n, numbers)`, in float64."""
+        """Return F, the sum of p up to each difference, in float64; all are `(n, columns)`."""
         temperature = to_float64(temperature)[:, None]
         some = to_float64(possible)
         above = to_float64(logits).masked_fill(some == 0, -math.inf)

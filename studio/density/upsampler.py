@@ -186,9 +186,9 @@ class Upsampler(Model):
                     if context is None:
                         context = net.context(self._input(known, self.order.coarse_places))
                     logits = _rows(net(index, context, self._input(known, split.known)))
-                    possible = self._possible(self.order.values_at(known, split.first), split, None)
+                    largest = self._largest(self.order.values_at(known, split.first), split)
                     u = self.order.values_at(shares, split.second).flatten()
-                    noise = self.differences.noise_of((a - b).flatten(), logits, possible, u)
+                    noise = self.differences.noise_of((a - b).flatten(), logits, largest, u)
                     self.order.values_at(latent[i : i + 1], split.second).copy_(noise.view_as(a))
                     yield None
         yield z
@@ -217,12 +217,13 @@ class Upsampler(Model):
                     one = x[i : i + 1]
                     m = self.order.values_at(one, split.first)
                     logits = _rows(net(index, context, self._input(one, split.known)))
-                    some = None if within is None else [t[i : i + 1] for t in within[index]]
+                    allowed = None if within is None else self._allowed(m, split, [t[i : i + 1] for t in within[index]])
                     delta = self.differences.draw(
                         logits,
-                        self._possible(m, split, some),
+                        self._largest(m, split),
                         self.order.values_at(latent[i : i + 1], split.second).flatten(),
                         self.order.values_at(heat[i : i + 1], split.second).flatten(),
+                        allowed,
                     )
                     self._write(one, split, *planes.split_pairs(m, delta.view_as(m), split.r))
                     last = i == len(contexts) - 1
@@ -248,16 +249,15 @@ class Upsampler(Model):
         high = self._scales(torch.where(keep < 0, self.levels - 1, keep))
         return [Bounds(*pair) for pair in zip(low, high, strict=True)]
 
-    def _possible(self, m: Tensor, split: Split, bounds: Sequence[Tensor] | None) -> Tensor:
-        """Return which differences `(B · h · w, numbers)` the values m `(B, h, w)` and bounds of a and b leave."""
-        values = self.differences.values(m.device)
-        m = m.flatten()[:, None]
-        possible = values.abs() <= planes.largest_difference(m, self.levels, split.r)
-        if bounds is None:
-            return possible
+    def _largest(self, m: Tensor, split: Split) -> Tensor:
+        """Return the largest differences `(B · h · w,)` of the values m `(B, h, w)`."""
+        return planes.largest_difference(m.flatten(), self.levels, split.r)
+
+    def _allowed(self, m: Tensor, split: Split, bounds: Sequence[Tensor]) -> Tensor:
+        """Return which differences `(B · h · w, numbers)` of the values m `(B, h, w)` keep a and b in their bounds."""
         low_a, high_a, low_b, high_b = (t.flatten()[:, None] for t in bounds)
-        a, b = planes.split_pairs(m, values, split.r)
-        return possible & (a >= low_a) & (a <= high_a) & (b >= low_b) & (b <= high_b)
+        a, b = planes.split_pairs(m.flatten()[:, None], self.differences.values(m.device), split.r)
+        return (a >= low_a) & (a <= high_a) & (b >= low_b) & (b <= high_b)
 
     def _write(self, x: Tensor, split: Split, a: Tensor, b: Tensor) -> None:
         """Write split values into pictures x `(B, C, H, W)`. If a pair is still whole, it gets its value twice."""

@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from studio import cli
+from studio import cli, zoo
+from studio.density.pyramid import Pyramid
 from studio.engine.device import choose_device
 from studio.engine.generation import inpainting, sampling
 from studio.engine.generation.sampling import ModelCache
+from studio.engine.levels import TrainingExamples
+from studio.engine.training.jobs import _training_and_test as training_and_test
 from studio.engine.training.pyramid_export import make_pyramid
 from studio.library import models
+from studio.media.dataset import load_dataset
 from studio.media.pictures.image import FileRefused
 from studio.wire import messages as wire
 
@@ -119,6 +123,15 @@ def test_parts_that_do_not_fit_are_refused(tiny: str, tiny_pixels: str, tiny_ups
         made = wire.MakePyramid(job="p", base=base, upsampler=upsampler, source=str(pack), name="large")
         with pytest.raises(models.BadModel, match=words):
             list(make_pyramid(made, choose_device("cpu")))
+
+
+def test_classes_of_the_data_are_not_taken_for_those_of_the_base(pack: Path) -> None:
+    """The data of a pyramid may show other classes than those from which its base learned."""
+    base = zoo.gated_pixelcnn.GatedPixelCNN(width=8, layers=2, size=3, head=8, classes=5).build((1, 8, 8), 16)
+    model = Pyramid(base, zoo.upsampler.Upsampler(width=8, shared=1).build((1, 32, 32), 16))
+    for each in training_and_test(load_dataset(pack, model.shape), model):
+        assert isinstance(each, TrainingExamples)
+        assert each.c is None
 
 
 def test_one_class_of_the_data_may_be_measured(

@@ -4,7 +4,6 @@ A model is one safetensors file: tensors `weights.…`, `directions` and `cover`
 else is ever loaded. The file is read into memory, never mapped, so that it cannot change while it is in use.
 """
 
-import contextlib
 import difflib
 import functools
 import hashlib
@@ -128,17 +127,11 @@ def list_models() -> tuple[list[InstalledModel], list[str]]:
     If two have the same name, the user's own is listed. Upsamplers are left out, because they make nothing alone.
     """
     found: dict[str, InstalledModel] = {}
-    refused = []
-    for folder in (shipped_folder(), storage.home_folder("models")):
-        for path in _model_files_in(folder):
-            try:
-                trained = _read_installed(path)
-                if trained.card.role == "upsampler":
-                    continue
-                found.pop(trained.card.name, None)
-                found[trained.card.name] = trained
-            except BadModel as fault:
-                refused.append(str(fault))
+    installed, refused = _read_folders()
+    for trained in installed:
+        if trained.card.role == "model":
+            found.pop(trained.card.name, None)
+            found[trained.card.name] = trained
     return list(found.values()), refused
 
 
@@ -175,13 +168,9 @@ def find_upsampler(card: Card) -> InstalledModel:
     """Return the upsampler that the card of a pyramid names. Raises BadModel if it is missing."""
     parts = card.pyramid
     assert parts is not None, "only a pyramid names an upsampler"
-    own = f"{parts.upsampler}{MODEL_SUFFIX}"
-    for folder in (storage.home_folder("models"), shipped_folder()):
-        for path in sorted(_model_files_in(folder), key=lambda path: path.name != own):
-            with contextlib.suppress(BadModel):
-                found = _read_installed(path)
-                if found.card.role == "upsampler" and found.has_hash(parts.upsampler_hash):
-                    return found
+    for found in _read_folders()[0]:
+        if found.card.role == "upsampler" and found.has_hash(parts.upsampler_hash):
+            return found
     raise BadModel(
         f'"{card.title}" draws its details with the upsampler "{display_name(parts.upsampler)}", which is missing. '
         "Add its file to your models."
@@ -195,7 +184,7 @@ def import_model(path: Path) -> InstalledModel:
     """
     data = read_model(path)
     same = storage.hash_bytes(data)
-    for known in list_models()[0]:
+    for known in _read_folders()[0]:
         if known.path.stat().st_size == len(data) and known.file_hash == same:
             return known
     name = _read_installed(path).card.name
@@ -314,6 +303,19 @@ def _read_user_names(trained: InstalledModel) -> dict[str, str]:
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read_folders() -> tuple[list[InstalledModel], list[str]]:
+    """Read the cards of all files in the folders of models, the shipped ones first; and why others were refused."""
+    found = []
+    refused = []
+    for folder in (shipped_folder(), storage.home_folder("models")):
+        for path in _model_files_in(folder):
+            try:
+                found.append(_read_installed(path))
+            except BadModel as fault:
+                refused.append(str(fault))
+    return found, refused
 
 
 def _model_files_in(folder: Path) -> list[Path]:

@@ -145,6 +145,17 @@ def test_an_unknown_name_is_refused_with_similar_ones(shelf: Path) -> None:
         models.find_model("realnvp-emoij")
 
 
+def test_an_upsampler_is_listed_nowhere_and_copied_once(tmp_path: Path, shelf: Path) -> None:
+    details = msgspec.structs.replace(CARD, role="upsampler")
+    path = write_model(tmp_path / "details.safetensors", details)
+    added = models.import_model(path)
+    assert added.path == storage.home_folder("models") / "details.safetensors"
+    assert models.import_model(path).path == added.path
+    assert models.list_models() == ([], [])
+    parts = card.PyramidParts(upsampler="details", upsampler_hash=added.file_hash, coarse_shape=(1, 1, 1))
+    assert models.find_upsampler(msgspec.structs.replace(CARD, pyramid=parts)).path == added.path
+
+
 def test_a_model_is_found_by_the_path_of_its_file(tmp_path: Path, shelf: Path) -> None:
     path = write_model(tmp_path / "elsewhere" / "mine.safetensors")
     assert models.find_model(str(path)).card.name == "mine"

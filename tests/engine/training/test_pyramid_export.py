@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -13,6 +14,7 @@ from studio.engine.device import choose_device
 from studio.engine.generation import inpainting, sampling
 from studio.engine.generation.sampling import ModelCache
 from studio.engine.levels import TrainingExamples
+from studio.engine.training import checkpoint
 from studio.engine.training.jobs import _training_and_test as training_and_test
 from studio.engine.training.pyramid_export import make_pyramid
 from studio.library import models
@@ -94,6 +96,33 @@ def test_a_pyramid_completes_a_picture(pyramid: str, shelf: ModelCache) -> None:
     *_, (whole, following) = (s for s in inpainting.score_completions(loaded, keep, made, [5, 6]) if s is not None)
     assert all(map(math.isfinite, whole))
     assert following is None
+
+
+def test_a_slider_of_the_base_moves_the_pyramid_and_holds_its_details(
+    pyramid: str, studio_home: Path, shelf: ModelCache
+) -> None:
+    torch.manual_seed(0)
+    recipe = zoo.realnvp.RealNVP(scales=1, width=4, blocks=1)
+    base = recipe.build((1, 8, 8), 16)
+    zoo.plain(base)
+    fields = msgspec.to_builtins(recipe)
+    card = msgspec.structs.replace(
+        models.find_model(pyramid).card, name="flowing", family="realnvp", recipe=fields, directions=("1",), exact=False
+    )
+    weights = {name: t for name, t in base.state_dict().items() if t.is_floating_point()}
+    cover = torch.zeros(1, 32, 32, 1, dtype=torch.uint8)
+    path = studio_home / "models" / "flowing.safetensors"
+    checkpoint.write_model(path, card, weights, torch.randn(1, 1, 8, 8), cover)
+    loaded = shelf.get_model("flowing")
+    model = loaded.model
+    assert isinstance(model, Pyramid)
+    start = sampling.start_latent(loaded, 1, None)
+    moved = sampling.move_latent(loaded, start, (2.0,), (1.0,))
+    assert torch.equal(model.detail_latent(moved)[..., model.is_detail[0]], start[..., model.is_detail[0]])
+    assert not torch.equal(model.base_latent(moved), model.base_latent(start))
+    before, after = (model.upsampler.coarse(model.decode(z[None])) for z in (start, moved))
+    assert not torch.equal(before, after)
+    assert torch.equal(after, model.base.decode(model.base_latent(moved[None])))
 
 
 def test_the_upsampler_is_found_by_its_hash_and_a_missing_one_is_named(pyramid: str, tiny_upsampler: str) -> None:

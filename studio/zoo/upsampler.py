@@ -36,7 +36,7 @@ class Upsampler(msgspec.Struct, frozen=True, kw_only=True, tag="upsampler", tag_
         Literal[1, 2, 4],
         Meta(title="Passes", description="Interleaved parts in which a plane of differences is drawn"),
     ] = 1
-    """After equal time on ink of 128 pixels, 1, 2 and 4 passes had 0.166, 0.167 and 0.187 held-out bits per dimension."""
+    """After equal time on ink, 1, 2 and 4 passes had 0.166, 0.167 and 0.187 held-out bits per dimension."""
     crop: Annotated[
         int, Meta(ge=8, le=4096, title="Crop", description="Side of the squares that training takes from pictures")
     ] = 64

@@ -187,6 +187,18 @@ def trained_others_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFact
     return _trained(tmp_path_factory, x, None, name="tiny-others", recipe=recipe, levels=16, rate=0.01)
 
 
+@pytest.fixture(scope="session")
+def trained_upsampler_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of `tiny-upsampler`: from 8 × 8 grey of 16 levels to 32 × 32."""
+    from studio import zoo
+
+    x = (rings[..., :1].transpose(0, 3, 1, 2) // 16).astype(np.uint8)
+    recipe = zoo.upsampler.Upsampler(width=8, shared=1, crop=16)
+    return _trained(
+        tmp_path_factory, x.repeat(4, 2).repeat(4, 3), None, name="tiny-upsampler", recipe=recipe, levels=16, rate=0.01
+    )
+
+
 def _trained(
     folders: pytest.TempPathFactory,
     x: np.ndarray,
@@ -317,6 +329,12 @@ def tiny_pixels(trained_pixels_file: Path, studio_home: Path) -> str:
 def tiny_others(trained_others_file: Path, studio_home: Path) -> str:
     """Return the name of a model that can be mixed with `tiny_pixels`, like `tiny`."""
     return _at_home(trained_others_file, studio_home)
+
+
+@pytest.fixture
+def tiny_upsampler(trained_upsampler_file: Path, studio_home: Path) -> str:
+    """Return the name of an upsampler for `tiny_pixels`, like `tiny`."""
+    return _at_home(trained_upsampler_file, studio_home)
 
 
 def _at_home(file: Path, home: Path) -> str:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 CYCLE_SAMPLES = 256
 """The number of samples of one training cycle."""
+USUAL_SIZE = 32
+"""The pixels on a side of pictures, unless the user gives another number."""
+UPSAMPLED_SIZE = 128
+"""The pixels on a side of the pictures that an upsampler draws, unless the user gives another number."""
 DEFAULT_RATE = 16_000
 """The rate of recordings in Hz, unless the user gives another."""
 SAVED_NOTE = "Stopped. What it learned is saved. The same command with --resume continues."
@@ -55,7 +59,14 @@ def add(commands: ground.Commands) -> None:
         help="continue from a trained model; its family, size and rate replace those options",
     )
     sub.add_argument("--name", help="of the model and its run")
-    sub.add_argument("--size", type=ground.positive, default=32, help="pixels on a side (32)")
+    sub.add_argument(
+        "--upsampler",
+        action="store_true",
+        help="an upsampler, which draws details on the pictures of other models, instead of a model",
+    )
+    sub.add_argument(
+        "--size", type=ground.positive, help=f"pixels on a side ({USUAL_SIZE}; of an upsampler {UPSAMPLED_SIZE})"
+    )
     sub.add_argument("--grey", action="store_true", help="grey instead of colour")
     sub.add_argument("--sound", action="store_true", help="single cycles of sound instead of pictures")
     sub.add_argument(
@@ -174,9 +185,12 @@ def _read_config(args: argparse.Namespace) -> "TrainingConfig":
         elif args.start_model is not None:
             config = configs.config_from_model("model", args.source, models.find_model(args.start_model).card)
         else:
-            config = config_for_data("model", args.source, args.family, args.preset, *_artwork_shape(args))
+            family = "upsampler" if args.upsampler else args.family
+            config = config_for_data("model", args.source, family, args.preset, *_artwork_shape(args))
     except BadTrainingConfig as error:
         raise ground.WrongUse(str(error)) from None
+    if args.upsampler and not config.is_upsampler:
+        raise ground.WrongUse(f'The recipe "{config.name}" trains a model. Leave --upsampler out.')
     config = _with_options(args, config)
     name = config.name if args.name is None else args.name
     if file_names.clean_name(name) != name or not (storage.home_folder("runs") / name / "study.json").exists():
@@ -355,6 +369,13 @@ def _report_model(args: argparse.Namespace, config: "TrainingConfig") -> None:
     known = args.out is None
     line = {"file": str(path), "name": card.name, "steps": card.steps, "metric": card.metric, "value": card.value}
     ground.print_result(args, {**line, "exact": card.exact}, str(path))
+    if card.role == "upsampler":
+        pyramid = ("pyramid", "MODEL", card.name if known else str(path), str(args.source), "--name", "NAME")
+        ground.print_message(
+            f"It draws details on the pictures of models in its {card.levels} levels. Make a pyramid of both:\n\n"
+            f"  {ground.shell_command(*pyramid)}\n"
+        )
+        return
     sheet = () if card.sample_rate else ("--sheet",)
     sample = ("sample", card.name if known else str(path), "-n", "16", *sheet, "--out", f"{card.name}-samples")
     choose = f'and choose "{card.title}"' if known else "and drop the file on the window"
@@ -383,4 +404,5 @@ def _artwork_shape(args: argparse.Namespace) -> tuple[tuple[int, ...], int]:
     if args.sound:
         return (CYCLE_SAMPLES,), 0
     channels = 1 if args.grey else 3
-    return (channels, args.size, args.size), 0
+    size = args.size or (UPSAMPLED_SIZE if args.upsampler else USUAL_SIZE)
+    return (channels, size, size), 0

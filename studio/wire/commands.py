@@ -318,6 +318,26 @@ class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):
     """Whether to report the distribution of the test artworks' bits instead of the figures."""
 
 
+class MakePyramid(Command, frozen=True, kw_only=True, tag="make_pyramid"):
+    """Make a pyramid of a trained model and an upsampler.
+
+    Answers: EvaluationProgress …, ModelWritten, then one ending.
+    """
+
+    urgency: ClassVar[int] = URGENCY_QUEUED
+    base: ModelName
+    upsampler: ModelName
+    source: Text
+    """A folder or a pack with pictures of the pyramid's size, of which those held out are measured."""
+    name: Text
+    title: Text = ""
+    """Empty: the base's."""
+    label: Text = ""
+    """The class of the data whose pictures are measured; empty for all."""
+    output_folder: Text = ""
+    """The folder for the pyramid; empty: the user's own models."""
+
+
 class Stop(Command, frozen=True, kw_only=True, tag="stop"):
     """End the job `job`, waiting or running. It takes effect between two steps."""
 
@@ -345,6 +365,7 @@ AnyCommand = (
     | PrepareTraining
     | SteerTraining
     | Evaluate
+    | MakePyramid
     | Stop
     | Doctor
 )

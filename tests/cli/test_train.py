@@ -79,6 +79,22 @@ def test_the_end_says_where_the_model_lies_and_a_command_that_samples_it(
     assert sheet.parent.name == "roses-samples" and np.asarray(Image.open(sheet)).shape[1] > 4 * 8
 
 
+def test_an_upsampler_is_trained_and_the_end_says_how_to_make_a_pyramid(
+    argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack = argv[1]
+    words = ["train", pack, "--upsampler", "--name", "details", "--size", "8", "--grey", "--steps", "2"]
+    assert cli.main(words) == 0
+    (pyramid,) = commands(capsys.readouterr().err)
+    assert pyramid == ["pyramid", "MODEL", "details", pack, "--name", "NAME"]
+    card = models.find_model("details").card
+    assert (card.role, card.metric, card.exact) == ("upsampler", "bits per dimension, details alone", True)
+    recipe = tmp_path / "model.json"
+    recipe.write_bytes((models.shipped_folder() / "recipes" / "glow-emoji-32.json").read_bytes())
+    assert cli.main(["train", pack, "--upsampler", "--recipe", str(recipe), "--name", "other"]) == 2
+    assert 'The recipe "glow-emoji-32" trains a model. Leave --upsampler out.' in capsys.readouterr().err
+
+
 def test_ctrl_c_says_that_it_is_saved_and_how_to_continue(
     argv: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,7 +14,9 @@ from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.flow import Flow
 from studio.density.model import DecodingStep, Model
 from studio.density.picture_mixture import mix_models as mixed_models
+from studio.density.pyramid import Pyramid
 from studio.density.threads import single_threaded
+from studio.density.upsampler import Upsampler
 from studio.engine import model_check
 from studio.engine.followed_signal import FollowedSignal, followed_signal
 from studio.engine.levels import DoesNotFit, levels_of_sound, to_arrays, to_levels
@@ -52,10 +54,12 @@ class LoadedModel:
 
 
 def load_model(found: models.InstalledModel, device: torch.device, *, double: bool = False) -> LoadedModel:
-    """Build a model and load its weights from its file, in float64 if `double`.
+    """Build a model and load its weights from its file, in float64 if `double`. A pyramid gets its upsampler.
 
-    Raises models.BadModel if weights and card disagree.
+    Raises models.BadModel if weights and card disagree, and for an upsampler, which makes nothing alone.
     """
+    if found.card.role == "upsampler":
+        raise models.BadModel(f'"{found.card.title}" is an upsampler. It makes nothing alone, so choose a model.')
     if (
         found.path.parent != models.shipped_folder()
     ):  # those are part of this program, and a first check takes half a second
@@ -65,14 +69,35 @@ def load_model(found: models.InstalledModel, device: torch.device, *, double: bo
         model = _build_with_weights(found, weights)
         sizes = None if directions is None else tuple(directions.shape)
         model_check.compare_directions(model, found.card, sizes, found.path.name)
+        assert directions is not None, "it was compared with the card"
+        if found.card.pyramid is not None:
+            model, directions = _with_details(found, model, directions)
         model.to(device, torch.float64 if double else torch.float32).requires_grad_(False)
         zoo.fold(model)
         zoo.channels_last(model)
     each = _estimate_bytes(model)
-    assert directions is not None, "it was compared with the card"
     if device.type == "cpu" and not double:
         zoo.pack(model)
     return LoadedModel(found.card, found.file_hash, model, directions.to(device, model.dtype), each)
+
+
+def _with_details(found: models.InstalledModel, base: Model, directions: Tensor) -> tuple[Pyramid, Tensor]:
+    """Return the pyramid of a base, and the base's directions as those of the pyramid, which hold the details' noise.
+
+    Raises models.BadModel if the upsampler is missing or does not fit.
+    """
+    details = models.find_upsampler(found.card)
+    if details.path.parent != models.shipped_folder():
+        model_check.check_model(details)
+    weights, _ = checkpoint.open_model(models.read_model(details.path))
+    upsampler = _build_with_weights(details, weights)
+    assert isinstance(upsampler, Upsampler), "its card says so"
+    try:
+        pyramid = Pyramid(base, upsampler)
+    except ValueError as error:
+        raise model_check.unfit_error(found.path.name, f"names an upsampler that does not fit ({error})") from None
+    still = torch.zeros(len(directions), *pyramid.shape)
+    return pyramid, pyramid.join_latent(directions, still)
 
 
 def _build_with_weights(found: models.InstalledModel, weights: dict[str, Tensor]) -> Model:
@@ -348,21 +373,28 @@ def temperature_tensor(model: Model, temperature: Sequence[float]) -> Tensor:
 def likeliest_class(loaded: LoadedModel, x: Tensor, label: int | None) -> Generator[None, None, Tensor | None]:
     """Return the class (1,) of one artwork x, in small steps: the given one, or the one under which it is likeliest.
 
-    The last second of a recording decides, because the recording must be priced under each class.
+    The last second of a recording decides, because the recording must be priced under each class. Of a pyramid the
+    coarse picture decides, because its details do not depend on the class.
     """
     c = classes_for(loaded, [0], label)
     if label is not None or c is None:
         return c
+    model, x = _base_of(loaded.model, x)
     if isinstance(loaded.model, AutoregressiveSound) and loaded.card.sample_rate:
         x = x[:, -round(CLASS_SECONDS * loaded.card.sample_rate) :]
     log_probs = []
-    for kind in range(loaded.model.classes):
+    for kind in range(model.classes):
         log_prob = torch.zeros(1)
-        for found in loaded.model.log_prob_steps(x, condition_of(loaded, torch.full_like(c, kind), x)):
+        for found in model.log_prob_steps(x, condition_of(loaded, torch.full_like(c, kind), x)):
             yield None
             log_prob = log_prob if found is None else found
         log_probs.append(float(log_prob))
     return torch.full_like(c, log_probs.index(max(log_probs)))
+
+
+def _base_of(model: Model, x: Tensor) -> tuple[Model, Tensor]:
+    """Return the base of a pyramid and the coarse pictures of x; of any other model itself and x."""
+    return (model.base, model.upsampler.coarse(x)) if isinstance(model, Pyramid) else (model, x)
 
 
 def _level_differences(model: Model, x: Tensor, z: Tensor, c: Tensor | None) -> Generator[None, None, Tensor]:
@@ -417,11 +449,14 @@ def encode_artwork(
         yield None
         z = z if latent is None else latent
     differences = yield from _level_differences(model, x, z, c)
-    if search and isinstance(model, Flow):
+    base, coarse = _base_of(model, x)
+    if search and isinstance(base, Flow):
         for seed in range(LATENT_SEARCHES):
             if not differences.any():
                 break
-            other = yield from _best_latent(model, x, c, seed)
+            other = yield from _best_latent(base, coarse, c, seed)
+            if isinstance(model, Pyramid):
+                other = model.join_latent(other, model.detail_latent(z))
             differs = yield from _level_differences(model, x, other, c)
             if not differs.any():
                 z = other

@@ -12,6 +12,7 @@ from studio.density.bijections.linear import BatchNorm
 from studio.density.decoder_likelihood import BernoulliLikelihood
 from studio.density.flow import Flow
 from studio.density.model import Model
+from studio.density.upsampler import Upsampler
 from studio.density.variational import Variational
 from studio.engine.levels import TrainingExamples
 from studio.engine.training.recordings import TrainingRecordings, bits_of_sounds, bits_per_sample
@@ -244,7 +245,8 @@ def _figures_of_autoregressive(
 
 def _figures_of_any(model: Model, part: TrainingExamples) -> list[tuple[str, bool, Tensor]]:
     log_prob = model.log_prob(part.x, part.c)
-    return [("bits per dimension", model.exact, -log_prob / (math.prod(model.shape) * math.log(2)))]
+    name = "bits per dimension, details alone" if isinstance(model, Upsampler) else "bits per dimension"
+    return [(name, model.exact, -log_prob / (math.prod(model.shape) * math.log(2)))]
 
 
 @torch.no_grad()

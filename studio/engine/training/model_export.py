@@ -86,7 +86,7 @@ def make_model(
     if not all(math.isfinite(value) for _, value, _ in figures):
         raise FiguresNotFinite("held-out artworks have no finite bits yet. Train for more steps, or on more artworks")
     spread = evaluation.result_of(evaluation.measure_spread(model, test.to(run.device)))
-    cover, seconds = _cover(model, run.config)
+    cover, seconds = draw_cover(model, run.config.temperature)
     card = msgspec.structs.replace(
         _card(run, model, figures, len(found), tuple(classes), seconds),
         bits_quantiles=spread,
@@ -111,7 +111,7 @@ def make_snapshot(
     zoo.fold(model)
     best = run.progress.best_held_out
     value = best if math.isfinite(best) else run.progress.loss
-    cover, seconds = _cover(model, run.config, SNAPSHOT_ARTWORKS)
+    cover, seconds = draw_cover(model, run.config.temperature, SNAPSHOT_ARTWORKS)
     card = _card(run, model, [("bits per dimension", value, model.exact)], len(found), tuple(classes), seconds)
     return card, checkpoint.encode_model(card, weights, found.half(), torch.from_numpy(cover))
 
@@ -143,13 +143,10 @@ def _halved_weights(model: Model, watch: TrainingExamples | TrainingRecordings) 
 
 
 @torch.inference_mode()
-def _cover(model: Model, config: TrainingConfig, count: int = 16) -> tuple[np.ndarray, float]:
-    """Draw artworks of the first seeds, and measure the seconds that each of `count` took.
-
-    The temperature is the model's.
-    """
+def draw_cover(model: Model, temperature: float, count: int = 16) -> tuple[np.ndarray, float]:
+    """Draw artworks of the first seeds, and measure the seconds that each of `count` took."""
     began = time.perf_counter()
-    artworks = to_arrays(model.sample(range(1, count + 1), temperature=config.temperature), model.levels)
+    artworks = to_arrays(model.sample(range(1, count + 1), temperature=temperature), model.levels)
     seconds = (time.perf_counter() - began) / count
     return artworks[:COVER_ARTWORKS], seconds
 
@@ -184,12 +181,13 @@ def _card(
     rounded = tuple((metric, round(value, 4), exact) for metric, value, exact in figures)
     metric, value, exact = rounded[0]
     fields = msgspec.to_builtins(config.recipe)
-    family = zoo.FAMILIES[fields["family"]]
+    family = zoo.RECIPE_FAMILIES[fields["family"]]
     return Card(
         name=config.name,
         title=config.title,
         family=fields["family"],
         family_title=family.title,
+        role="upsampler" if config.is_upsampler else "model",
         subject=config.subject,
         medium="sound" if len(config.shape) == 1 else "picture",
         group=config.group,
@@ -209,7 +207,7 @@ def _card(
         paper_figure=zoo.paper_of(config.recipe),
         temperature=config.temperature,
         opening_temperature=config.opening_temperature,
-        scales=_scales(model.scales),
+        scales=scale_names(model.scales),
         directions=tuple(str(i + 1) for i in range(count)),
         classes=classes,
         label_columns=config.label_columns,
@@ -220,7 +218,7 @@ def _card(
     )
 
 
-def _scales(count: int) -> tuple[str, ...]:
+def scale_names(count: int) -> tuple[str, ...]:
     """Return names of scales from coarse to fine, for the user."""
     names = {1: ("All",), 2: ("Coarse", "Fine"), 3: ("Coarse", "Middle", "Fine")}
     return names.get(count, tuple(f"Scale {i + 1}" for i in range(count)))

@@ -112,7 +112,7 @@ def test_a_slider_of_the_base_moves_the_pyramid_and_holds_its_details(
     weights = {name: t for name, t in base.state_dict().items() if t.is_floating_point()}
     cover = torch.zeros(1, 32, 32, 1, dtype=torch.uint8)
     path = studio_home / "models" / "flowing.safetensors"
-    checkpoint.write_model(path, card, weights, torch.randn(1, 1, 8, 8), cover)
+    path.write_bytes(checkpoint.encode_model(card, weights, torch.randn(1, 1, 8, 8), cover))
     loaded = shelf.get_model("flowing")
     model = loaded.model
     assert isinstance(model, Pyramid)

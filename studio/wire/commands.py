@@ -260,6 +260,8 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     """The training config: `studio.engine.training.config.TrainingConfig` by `msgspec.to_builtins`."""
     force: bool = False
     """Whether an existing run may continue with other artworks than it began with."""
+    only_export: bool = False
+    """Whether the best model of an existing run is written without another step."""
     start_model: Annotated[str, Meta(max_length=200)] = ""
     """The trained model with whose weights a new run begins; empty for none."""
     sample_seeds: Annotated[tuple[Seed, ...], Meta(max_length=16)] = ()

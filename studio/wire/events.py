@@ -383,6 +383,8 @@ class Failed(Event, frozen=True, kw_only=True, tag="failed"):
     job: Annotated[str, Meta(max_length=64)]
     reason: Text
     hint: Text = ""
+    can_force: bool = False
+    """Whether the same command with `force` would continue."""
 
 
 AnyEvent = (

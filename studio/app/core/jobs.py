@@ -26,6 +26,7 @@ from studio.wire.messages import (
     Heartbeat,
     Inpaint,
     Interpolate,
+    MakePyramid,
     PicturesPreview,
     PrepareTraining,
     PreviewExamples,
@@ -56,6 +57,7 @@ TITLES: dict[type[AnyCommand], str] = {
     PreviewExamples: "Preview of examples",
     Train: "Training",
     Evaluate: "Measuring a model",
+    MakePyramid: "Making a pyramid",
     Doctor: "Checking this computer",
 }
 """Titles of jobs that were not added with `add_job`.

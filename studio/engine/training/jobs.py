@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
 from studio.density.pyramid import Pyramid
 from studio.engine.device import ComputeDevice, free_memory
+from studio.engine.errors import NeedsForce
 from studio.engine.events import EventSteps, Pause
 from studio.engine.followed_signal import FollowedSignal, followed_signal
 from studio.engine.generation.sampling import LoadedModel, ModelCache, followed_signal_of
@@ -46,7 +48,7 @@ class RunRequests:
     finish: bool = False
 
 
-class OtherArtworks(BadTrainingConfig):
+class OtherArtworks(BadTrainingConfig, NeedsForce):
     """Reports that a run was trained on other artworks than those that it would continue with."""
 
 
@@ -74,38 +76,79 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         followed = followed_signal(config.recipe, config.sample_rate, config.levels)
         learn, watch, test = yield from _with_signals(followed, known, watch, test)
         _set_usual_signal(run, learn)
-        _check_resumed(run, hash_training_data(data), force=command.force)
+        is_same = _check_resumed(run, hash_training_data(data), force=command.force)
         run.team.share_examples(msgspec.json.encode(config), learn)
         output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
         path = output / f"{config.name}.safetensors"
         classes = _class_names(data, run.model)
-        previews = RunPreviews(run, command.sample_seeds, learn, test)
-        runs.forget_outcome(folder)
-        source = os.path.abspath(command.source)
-        is_known = False
-        with contextlib.closing(loop.train_run(run, learn, watch, bf16=device.has_bf16)) as moments:
-            for moment in moments:
-                if not is_known:  # only now it is certain that the run is kept
-                    yield from _keep_trying(command.job, lambda: runs.write_source(folder, source))
-                    is_known = True
-                yield from _report_progress(command.job, config, moment)
-                run.ends_early = requests.finish
-                if requests.sample or previews.is_due:
-                    requests.sample = False
-                    yield from previews.draw_and_keep(command.job)
-                if requests.publish:
-                    requests.publish = False
-                    _, file = model_export.make_snapshot(run, learn, classes)
-                    yield from _write_model(command.job, path, file)
-                    yield wire.ModelWritten(job=command.job, name=config.name, is_final=False)
-        if previews.is_outdated:
-            yield from previews.draw_and_keep(command.job)
+        if command.only_export:
+            _prepare_export(run, learn, watch, is_same=is_same)
+        else:
+            previews = RunPreviews(run, command.sample_seeds, learn, test)
+            moments = loop.train_run(run, learn, watch, bf16=device.has_bf16)
+            export = partial(_export_snapshot, command.job, run, path, learn, classes)
+            yield from _learn(command, run, moments, previews, requests, export)
         card, file = model_export.make_model(run, learn, watch, test, classes)
         yield from _write_model(command.job, path, file)
         outcome = runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact)
         yield from _keep_trying(command.job, lambda: runs.write_outcome(folder, outcome))
         yield wire.ModelWritten(job=command.job, name=config.name, is_final=True)
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.held_out_text} on held-out artworks.')
+
+
+def _learn(
+    command: wire.Train,
+    run: loop.TrainingRun,
+    moments: Generator[loop.Moment, None, None],
+    previews: RunPreviews,
+    requests: RunRequests,
+    export_snapshot: Callable[[], EventSteps],
+) -> EventSteps:
+    """Train a run to its end, report its progress, draw its samples, and answer the user's requests."""
+    runs.forget_outcome(run.folder)
+    source = os.path.abspath(command.source)
+    is_known = False
+    with contextlib.closing(moments):
+        for moment in moments:
+            if not is_known:  # only now it is certain that the run is kept
+                yield from _keep_trying(command.job, lambda: runs.write_source(run.folder, source))
+                is_known = True
+            yield from _report_progress(command.job, run.config, moment)
+            run.ends_early = requests.finish
+            if requests.sample or previews.is_due:
+                requests.sample = False
+                yield from previews.draw_and_keep(command.job)
+            if requests.publish:
+                requests.publish = False
+                yield from export_snapshot()
+    if previews.is_outdated:
+        yield from previews.draw_and_keep(command.job)
+
+
+def _export_snapshot(
+    job: str, run: loop.TrainingRun, path: Path, learn: TrainingExamples | TrainingRecordings, classes: tuple[str, ...]
+) -> EventSteps:
+    """Write the newest weights as a model, and report it."""
+    _, file = model_export.make_snapshot(run, learn, classes)
+    yield from _write_model(job, path, file)
+    yield wire.ModelWritten(job=job, name=run.config.name, is_final=False)
+
+
+def _prepare_export(
+    run: loop.TrainingRun,
+    learn: TrainingExamples | TrainingRecordings,
+    watch: TrainingExamples | TrainingRecordings,
+    *,
+    is_same: bool,
+) -> None:
+    """Keep the newest average if it is the best. Figures of other artworks than before cannot be compared.
+
+    Raises BadTrainingConfig if the run has learned nothing.
+    """
+    if not run.progress.step:
+        raise BadTrainingConfig(f'"{run.folder.name}" has learned nothing yet.')
+    if is_same:
+        loop.keep_if_best(run, learn, watch)
 
 
 def _write_model(job: str, path: Path, file: bytes) -> EventSteps:
@@ -223,8 +266,8 @@ def _report_progress(job: str, config: TrainingConfig, moment: loop.Moment) -> E
     )
 
 
-def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
-    """Compare a resumed run with the present training data, and store their hash.
+def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> bool:
+    """Compare a resumed run with the present training data, and store their hash. Return whether they are the same.
 
     Raises BadTrainingConfig, or OtherArtworks unless `force` is true.
     """
@@ -235,7 +278,8 @@ def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
             f'"{name}" has learned for {progress.step:,} steps already, more than {run.config.plan.steps:,}. '
             "Nothing was changed. Ask for more steps."
         )
-    if progress.data_fingerprint not in ("", data):
+    is_same = progress.data_fingerprint in ("", data)
+    if not is_same:
         if not force:
             raise OtherArtworks(
                 f'"{name}" was trained on other artworks. Nothing was changed. '
@@ -243,6 +287,7 @@ def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
             )
         progress.best_held_out = math.inf  # the best figure so far belongs to other artworks
     progress.data_fingerprint = data
+    return is_same
 
 
 def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: ComputeDevice) -> EventSteps:

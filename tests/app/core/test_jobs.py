@@ -44,7 +44,7 @@ JOBS: dict[type[AnyCommand], AnyCommand] = {
     wire.PrepareTraining: wire.PrepareTraining(job="prepare-1", source="", family="", preset="", shape=(3, 8, 8)),
     wire.PreviewExamples: wire.PreviewExamples(job="examples-1", source="", config={}),
     wire.Train: wire.Train(job="train-1", source="", run_folder="", config={}),
-    wire.MakePyramid: wire.MakePyramid(job="pyramid-1", base="tiny", details="upsampler", source="", name="large"),
+    wire.MakePyramid: wire.MakePyramid(job="pyramid-1", base="tiny", upsampler="ink", source="", name="large"),
     wire.Evaluate: wire.Evaluate(job="evaluate-1", model="tiny", source=""),
     wire.Doctor: wire.Doctor(job="doctor-1"),
 }

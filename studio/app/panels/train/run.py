@@ -105,8 +105,10 @@ class TrainingProcess(State):
         self.curve = Curve(self)
         self.samples: list[RunSamples] = []
         self.phase.changed.connect(self._show_rule)
-        self.is_last_step = False
-        """Whether the run will be finished as soon as it is at work."""
+        self.only_exports = False
+        """Whether the best model is written without another step."""
+        self.can_force = False
+        """Whether the run failed because its files have changed, and can continue with them."""
         self.is_lost = False
         """Whether the engine died while it was at work."""
         self._steer_number = 0
@@ -197,9 +199,17 @@ class TrainingProcess(State):
 
     def resume(self) -> None:
         """Continue a paused or failed run from its last checkpoint."""
-        self._continue(is_last_step=False)
+        self._continue()
 
-    def _continue(self, *, is_last_step: bool) -> None:
+    def learn_changed_files(self) -> None:
+        """Continue a run with the files of its folder as they are now."""
+        self._continue(force=True)
+
+    def keep_best(self) -> None:
+        """Write the best model of a run that is not at work, even if its files have changed."""
+        self._continue(force=self.can_force, only_export=True)
+
+    def _continue(self, *, force: bool = False, only_export: bool = False) -> None:
         shown = self.shown.get()
         if shown is None or self.is_active:
             return
@@ -209,7 +219,7 @@ class TrainingProcess(State):
             self.message.emit(f'"{shown.title}" cannot be resumed: its settings are missing.', "failed")
             return
         self.fault.set("")
-        self._train(shown.folder, config, shown.source, "", is_last_step=is_last_step)
+        self._train(shown.folder, config, shown.source, "", force=force, only_export=only_export)
 
     def pause(self) -> None:
         """Save the run and pause it. Its memory is freed."""
@@ -218,9 +228,9 @@ class TrainingProcess(State):
             self._request.stop()
 
     def finish(self) -> None:
-        """End the training and keep the best model. A paused run first takes one more step."""
+        """End the training and keep the best model."""
         if self.phase.get() == "paused":
-            self._continue(is_last_step=True)
+            self.keep_best()
         elif self.phase.get() == "running":
             self.phase.set("finishing")
             self._steer("finish")
@@ -243,9 +253,17 @@ class TrainingProcess(State):
         self._engine.send(SteerTraining(job=job, running_job=self._request.job, action=action))
 
     def _train(
-        self, folder: Path, config: dict[str, Any], source: str, start_model: str, *, is_last_step: bool = False
+        self,
+        folder: Path,
+        config: dict[str, Any],
+        source: str,
+        start_model: str,
+        *,
+        force: bool = False,
+        only_export: bool = False,
     ) -> None:
-        self.is_last_step = is_last_step
+        self.only_exports = only_export
+        self.can_force = False
         self.is_lost = False
         self.files_read.set(0)
         self.is_loaded.set(False)
@@ -258,6 +276,8 @@ class TrainingProcess(State):
                 run_folder=str(folder),
                 config=config,
                 start_model=start_model,
+                force=force,
+                only_export=only_export,
                 sample_seeds=SOUND_SEEDS if config.get("sample_rate") else PICTURE_SEEDS,
             )
         )
@@ -292,9 +312,6 @@ class TrainingProcess(State):
     def _add_progress(self, event: TrainingProgress) -> None:
         if self.phase.get() == "starting":
             self.phase.set("running")
-        if self.is_last_step:
-            self.is_last_step = False
-            self.finish()
         self.step.set(event.step)
         self.seconds.set(event.seconds)
         self.curve.add_point(event.step, event.loss, event.held_out)
@@ -329,6 +346,7 @@ class TrainingProcess(State):
         self.verdict.set(judge(figures, self.copied))
 
     def _show_failure(self, event: Failed) -> None:
+        self.can_force = event.can_force
         self.fault.set(f"{event.reason} {event.hint}".strip())
         self._end("failed")
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal
 
 from studio.app.audio.sound_card import SoundCard
 from studio.app.core.jobs import JobList
-from studio.app.core.messages import Messages
+from studio.app.core.messages import MessageButton, Messages
 from studio.app.core.observable import EngineProtocol, Field, Value
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
@@ -391,8 +391,15 @@ class TrainState(PanelState):
         if shown is None:
             return
         if self.run.phase.get() == "failed":
-            button = ("Resume", self.run.resume) if self.run.can_resume else ("New training", self.leave_run)
-            self.messages.show_message(self.run.fault.get(), "failed", button, until=(self.run.phase.changed,))
+            buttons: tuple[MessageButton, ...] = (("New training", self.leave_run),)
+            if self.run.can_force:
+                buttons = (
+                    ("Learn from these files", self.run.learn_changed_files),
+                    ("Keep the best", self.run.keep_best),
+                )
+            elif self.run.can_resume:
+                buttons = (("Resume", self.run.resume),)
+            self.messages.show_message(self.run.fault.get(), "failed", *buttons, until=(self.run.phase.changed,))
         elif self.run.phase.get() == "finished":
             self.messages.show_message(
                 f'"{shown.title}" is ready after {span_text(self.run.seconds.get())}.',

@@ -167,7 +167,7 @@ def _reading_text(run: TrainingProcess) -> str:
     """Return how far a training is with its files, and what follows."""
     if run.is_loaded.get():
         return "All files are read. The model is being prepared."
-    following = "the best model is saved" if run.is_last_step else "it begins"
+    following = "the best model is saved" if run.only_exports else "it begins"
     count = run.files_read.get()
     if not count:
         return f"Each file is read once, then {following}."

@@ -259,9 +259,33 @@ def test_a_paused_run_can_be_kept_too(bench: TrainBench, folder: Path) -> None:
     config.parent.mkdir(parents=True)
     config.write_bytes(msgspec.json.encode(train.config))
     bench.state.stop_and_keep()
-    assert bench.count(Train) == 2 and not bench.count(SteerTraining)
-    bench.learn(2, 7.9)
-    assert bench.newest(SteerTraining).action == "finish" and bench.state.run.phase.get() == "finishing"
+    kept = bench.newest(Train)
+    assert bench.count(Train) == 2 and kept.only_export and not kept.force, "no further step is needed"
+    bench.write_model(is_final=True)
+    bench.finish()
+    assert bench.state.run.phase.get() == "finished"
+
+
+def test_a_run_whose_files_have_changed_can_learn_from_them_or_be_kept(bench: TrainBench, folder: Path) -> None:
+    train = bench.start(folder)
+    bench.state.press_main()
+    bench.stop()
+    config = Path(train.run_folder) / "study.json"
+    config.parent.mkdir(parents=True)
+    config.write_bytes(msgspec.json.encode(train.config))
+    for button, only_export in ((0, False), (1, True)):
+        bench.state.run.resume()
+        asked = bench.newest(Train)
+        assert not asked.force
+        reason = '"Summer days" was trained on other artworks. Nothing was changed.'
+        bench.engine.emit_events(Failed(job=asked.job, reason=reason, can_force=True))
+        said = bench.window.messages.current.get()
+        assert said is not None and [name for name, _ in said.buttons] == ["Learn from these files", "Keep the best"]
+        bench.window.messages.press_button(button)
+        assert bench.newest(Train).force and bench.newest(Train).only_export is only_export
+        bench.stop()
+    bench.state.run.resume()
+    assert not bench.newest(Train).force, "it is asked again each time"
 
 
 def test_the_newest_weights_can_be_played_with_meanwhile(bench: TrainBench, folder: Path, studio_home: Path) -> None:

@@ -216,6 +216,7 @@ def _trained(
     from studio.engine.levels import TrainingExamples
     from studio.engine.training import loop, model_export
     from studio.engine.training.config import TrainingConfig, TrainingPlan
+    from studio.engine.training.training_run import TrainingRun
 
     folder = folders.mktemp("trained")
     path = _shared(folders, name)
@@ -233,7 +234,7 @@ def _trained(
         recipe=recipe,
         plan=TrainingPlan(steps=steps, batch=32, learning_rate=rate, evaluate_every=20, warm_up=5),
     )
-    run = loop.TrainingRun(config, folder / "run", torch.device("cpu"))
+    run = TrainingRun(config, folder / "run", torch.device("cpu"))
     known = TrainingExamples(torch.from_numpy(x.copy()), None if c is None else torch.from_numpy(c.copy()))
     learn, watch, test = (known.select(slice(*ends)) for ends in ((0, 128), (128, 144), (144, 160)))
     for _ in loop.train_run(run, learn, watch, bf16=False):
@@ -261,6 +262,7 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from studio.engine.training import loop, model_export
     from studio.engine.training.config import TrainingConfig, TrainingPlan
     from studio.engine.training.recordings import TrainingRecordings
+    from studio.engine.training.training_run import TrainingRun
 
     config = TrainingConfig(
         name="tiny-recordings",
@@ -278,7 +280,7 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = _shared(tmp_path_factory, config.name)
     if path.exists():
         return path
-    run = loop.TrainingRun(config, folder / "run", torch.device("cpu"))
+    run = TrainingRun(config, folder / "run", torch.device("cpu"))
     waves = [(torch.arange(400 + i) // (4 + 8 * (i % 2)) % 2 * 60 + 98).to(torch.uint8) for i in range(8)]
     sounds = TrainingRecordings(tuple(waves), torch.arange(8) % 2)
     for _ in loop.train_run(run, sounds, sounds.select(slice(2)), bf16=False):

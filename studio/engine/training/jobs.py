@@ -28,6 +28,7 @@ from studio.engine.training.loading import TrainingData, load_data, without_repo
 from studio.engine.training.previews import RunPreviews
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings, with_signals
 from studio.engine.training.scanning import FileMessages
+from studio.engine.training.training_run import TrainingRun
 from studio.engine.training.waiting import keep_trying
 from studio.library import models, runs, storage
 from studio.media import dataset
@@ -68,7 +69,7 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         job=command.job, used=data.report.used, skipped=not_used, duplicates=data.report.duplicates
     )
     with run_lock.hold_run(folder):
-        run = loop.TrainingRun(config, folder, device.torch_device, _start_weights(command))
+        run = TrainingRun(config, folder, device.torch_device, _start_weights(command))
         known, test = _training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
         known, watch = split_validation(known, data.name)
         followed = followed_signal(config.recipe, config.sample_rate, config.levels)
@@ -133,7 +134,7 @@ def _with_signals(follow: FollowedSignal | None, *sides: Examples) -> Generator[
     return tuple(found)
 
 
-def _set_usual_signal(run: loop.TrainingRun, learn: Examples) -> None:
+def _set_usual_signal(run: TrainingRun, learn: Examples) -> None:
     """Let a new model follow a recording that it learns from, if no other is given."""
     if run.resumed or not isinstance(learn, TrainingRecordings) or learn.follow is None:
         return
@@ -223,7 +224,7 @@ def _report_progress(job: str, config: TrainingConfig, moment: loop.Moment) -> E
     )
 
 
-def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
+def _check_resumed(run: TrainingRun, data: str, *, force: bool) -> None:
     """Compare a resumed run with the present training data, and store their hash.
 
     Raises BadTrainingConfig, or OtherArtworks unless `force` is true.

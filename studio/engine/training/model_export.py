@@ -18,8 +18,8 @@ from studio.engine.generation import latent_directions
 from studio.engine.levels import TrainingExamples, sound_of_levels, to_arrays
 from studio.engine.training import checkpoint, evaluation, temperature_range
 from studio.engine.training.config import TrainingConfig
-from studio.engine.training.loop import TrainingRun
 from studio.engine.training.recordings import TrainingRecordings
+from studio.engine.training.training_run import TrainingRun
 from studio.library import storage
 from studio.library.card import Card
 

@@ -18,10 +18,10 @@ from studio.density.model import DecodingStep, Model
 from studio.engine.events import EventSteps
 from studio.engine.levels import TrainingExamples, to_arrays
 from studio.engine.training import evaluation
-from studio.engine.training.loop import TrainingRun
 from studio.engine.training.nearest import NearestArtworks
 from studio.engine.training.nearest_sounds import NearestRecordings
 from studio.engine.training.recordings import TrainingRecordings
+from studio.engine.training.training_run import TrainingRun
 from studio.library import runs, storage
 from studio.library.runs import SAMPLES_FOLDER
 from studio.wire import messages as wire

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load
 from torch import Tensor
 
-from studio.engine.training.loop import TrainingRun
+from studio.engine.training.training_run import TrainingRun
 from tests.engine.training.tiny_run import WITH_STATISTICS, make_config, make_pictures, moments, new_run, train, weights
 
 NAN = float("nan")

@@ -14,7 +14,8 @@ from studio import zoo
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint, loop
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_for_data
-from studio.engine.training.loop import ProgressReport, TrainingDiverged, TrainingRun
+from studio.engine.training.loop import ProgressReport
+from studio.engine.training.training_run import TrainingDiverged, TrainingRun
 
 
 def make_config(**plan: object) -> TrainingConfig:

@@ -15,8 +15,9 @@ from studio.density.model import Model
 from studio.engine.generation import latent_directions, sampling
 from studio.engine.generation.sampling import ModelCache
 from studio.engine.levels import TrainingExamples
-from studio.engine.training import checkpoint, evaluation, loop, model_export
+from studio.engine.training import checkpoint, evaluation, model_export
 from studio.engine.training.config import TrainingConfig, TrainingPlan
+from studio.engine.training.training_run import TrainingRun
 from studio.library import models
 from studio.nets.made import MADE
 
@@ -125,7 +126,7 @@ def large(model: Model, kind: int) -> None:
 class Halves(NamedTuple):
     """Holds a run of a model with two classes, and artworks of them."""
 
-    run: loop.TrainingRun
+    run: TrainingRun
     x: torch.Tensor
     """(40, 1, 4, 4)."""
     learn: TrainingExamples
@@ -146,7 +147,7 @@ def halves(tmp_path: Path) -> Halves:
         recipe=zoo.maf.MAF(layers=1, hidden=(8,), classes=2, batch_norm=False, alpha=0.05),
         plan=TrainingPlan(steps=1),
     )
-    run = loop.TrainingRun(config, tmp_path / "run", torch.device("cpu"))
+    run = TrainingRun(config, tmp_path / "run", torch.device("cpu"))
     return Halves(run, x, TrainingExamples(x, torch.arange(40) % 2), tmp_path / "halves.safetensors")
 
 
@@ -179,7 +180,7 @@ def test_a_model_with_figures_that_are_not_finite_is_not_exported(tmp_path: Path
         name="wild", title="Wild", subject="Noise", training_data="noise", licence="CC0 1.0", shape=(3, 8, 8),
         recipe=zoo.nice.NICE(depth=1, width=8), plan=TrainingPlan(steps=1),
     )  # fmt: skip
-    run = loop.TrainingRun(config, tmp_path / "run", torch.device("cpu"))
+    run = TrainingRun(config, tmp_path / "run", torch.device("cpu"))
     with torch.no_grad():
         for parameter in run.average.parameters():
             parameter.fill_(1e30)

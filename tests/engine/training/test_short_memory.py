@@ -13,8 +13,8 @@ from torch import Tensor
 from studio import zoo
 from studio.engine.training import checkpoint, evaluation, gradients, loop
 from studio.engine.training.config import TrainingConfig, TrainingPlan
-from studio.engine.training.loop import TrainingRun
 from studio.engine.training.recordings import TrainingRecordings
+from studio.engine.training.training_run import TrainingRun
 from tests.engine.training.tiny_run import WITH_STATISTICS, make_config, make_pictures, moments, new_run, train, weights
 from tests.limits import LIMIT
 

@@ -11,8 +11,8 @@ from studio import zoo
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint, loop, model_export
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_from_model
-from studio.engine.training.loop import TrainingRun
 from studio.engine.training.recordings import TrainingRecordings
+from studio.engine.training.training_run import TrainingRun
 from studio.library import models
 
 CPU = torch.device("cpu")

@@ -12,7 +12,8 @@ from studio.engine.events import Pause
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import loop
 from studio.engine.training.config import TrainingConfig, TrainingPlan
-from studio.engine.training.loop import ProgressReport, TrainingRun
+from studio.engine.training.loop import ProgressReport
+from studio.engine.training.training_run import TrainingRun
 
 SIMPLE = zoo.nice.NICE(depth=2, width=8)
 """A model that computes every picture by itself, so that parts of a batch give what the whole gives."""

@@ -76,7 +76,7 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         learn, watch, test = yield from _with_signals(followed, known, watch, test)
         _set_usual_signal(run, learn)
         _check_resumed(run, hash_training_data(data), force=command.force)
-        run.team.share_examples(msgspec.json.encode(config), learn)
+        run.process_group.broadcast_examples(msgspec.json.encode(config), learn)
         output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
         path = output / f"{config.name}.safetensors"
         classes = _class_names(data, run.model)
@@ -84,12 +84,12 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         runs.forget_outcome(folder)
         source = os.path.abspath(command.source)
         is_known = False
-        with contextlib.closing(loop.train_run(run, learn, watch, bf16=device.has_bf16)) as moments:
-            for moment in moments:
+        with contextlib.closing(loop.train_run(run, learn, watch, bf16=device.has_bf16)) as results:
+            for result in results:
                 if not is_known:  # only now it is certain that the run is kept
                     yield from _keep_trying(command.job, lambda: runs.write_source(folder, source))
                     is_known = True
-                yield from _report_progress(command.job, config, moment)
+                yield from _report_progress(command.job, config, result)
                 run.ends_early = requests.finish
                 if requests.sample or previews.is_due:
                     requests.sample = False
@@ -201,26 +201,26 @@ def _load_training_data(
             steps.close()
 
 
-def _report_progress(job: str, config: TrainingConfig, moment: loop.Moment) -> EventSteps:
+def _report_progress(job: str, config: TrainingConfig, result: loop.StepResult) -> EventSteps:
     """Yield the state of a run as messages."""
-    if moment is None or isinstance(moment, Pause):
-        yield moment
+    if result is None or isinstance(result, Pause):
+        yield result
         return
-    if isinstance(moment, str):
-        yield wire.Notice(job=job, text=moment)
+    if isinstance(result, str):
+        yield wire.Notice(job=job, text=result)
         return
-    if moment.notice:
-        yield wire.Notice(job=job, text=moment.notice)
+    if result.notice:
+        yield wire.Notice(job=job, text=result.notice)
     yield wire.TrainingProgress(
         job=job,
-        step=moment.step,
+        step=result.step,
         steps=config.plan.steps,
-        loss=moment.loss,
-        held_out=moment.held_out,
-        rate=moment.rate,
-        seconds_left=moment.seconds_left,
-        seconds=moment.seconds,
-        unsaved_seconds=moment.unsaved_seconds,
+        loss=result.loss,
+        held_out=result.held_out,
+        rate=result.rate,
+        seconds_left=result.seconds_left,
+        seconds=result.seconds,
+        unsaved_seconds=result.unsaved_seconds,
     )
 
 

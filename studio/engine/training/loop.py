@@ -28,7 +28,7 @@ from studio.library import runs, storage
 
 @dataclass(frozen=True)
 class ProgressReport:
-    """Holds the progress of a run at one moment."""
+    """Holds the progress of a run after a step."""
 
     step: int
     loss: float
@@ -42,8 +42,8 @@ class ProgressReport:
     """Seconds since the last checkpoint."""
 
 
-Moment = ProgressReport | Pause | str | None
-"""What a training yields after a step: a report, a rest, a sentence for the user, or nothing."""
+StepResult = ProgressReport | Pause | str | None
+"""What a training yields after a step: a report, a Pause, a sentence for the user, or nothing."""
 
 
 def learning_rate_at(step: int, plan: TrainingPlan, scale: float) -> float:
@@ -68,7 +68,7 @@ def train_run(
     held_out: TrainingExamples | TrainingRecordings,
     *,
     bf16: bool,
-) -> Generator[Moment, None, None]:
+) -> Generator[StepResult, None, None]:
     """Train on `learn` until the plan's last step and evaluate on `held_out`.
 
     `held_out` must not be the test artworks. Yields after each step on a batch, so that other jobs get their turn: a
@@ -84,16 +84,16 @@ def train_run(
     is_last = False
     atexit.register(run.close_at_exit)
     try:
-        if run.team.is_first:
+        if run.process_group.is_first:
             _prepare_run(run, learn)
             log.forget_after(run.progress.step)
-        run.team.connect_run(run)
+        run.process_group.connect_run(run)
         is_last = run.progress.step == plan.steps
         if is_last:  # it was stopped after its last step
             yield ProgressReport(plan.steps, run.progress.loss, None, 0.0, 0.0, "", run.progress.seconds)
         while not is_last:
             # Take one step on one batch.
-            is_last = run.team.begin_step(run.device, ends_early=run.ends_early)
+            is_last = run.process_group.begin_step(run.device, ends_early=run.ends_early)
             notice = train_step(run, next_batch(run, learn), bf16=bf16)
             progress = run.progress  # a new object if the step rolled back
             progress.step += 1
@@ -108,7 +108,7 @@ def train_run(
                 if not is_last and 0 < plan.patience <= progress.figures_since_best:
                     is_last = True
                     run.notices.append(_early_stop_text(progress))
-            run.team.end_step()
+            run.process_group.end_step()
 
             # Describe the progress now and then, and save.
             report = None
@@ -126,7 +126,7 @@ def train_run(
         atexit.unregister(run.close_at_exit)
         if not sys.is_finalizing():  # then nothing can be imported any more, and it is closed already
             if not is_last:
-                run.team.end(run.device)
+                run.process_group.end(run.device)
             run.close()
 
 
@@ -135,14 +135,14 @@ def _save_patiently(
 ) -> Generator[str | Pause, None, None]:
     """Save a checkpoint. While the disk refuses, wait; if weights are not finite, roll back instead.
 
-    A team cannot roll back, because its processes save at moments of the first one's clock. It raises TrainingDiverged.
+    Several processes cannot roll back, because only the first one saves. Then it raises TrainingDiverged.
     """
     try:
         for waiting in keep_trying(lambda: run.save_checkpoint(best=best)):
             with clock.wait():
                 yield waiting
     except checkpoint.NotFiniteWeights:
-        if run.team.size > 1:
+        if run.process_group.world_size > 1:
             raise TrainingDiverged("the weights were not finite. The best checkpoint is kept") from None
         run.roll_back()
         run.notices.append("The weights were not finite. Training continues from the last save at half the rate.")
@@ -175,7 +175,7 @@ def _report_progress(
         memory=used_memory(run.device),
         notices=tuple(run.notices),
     )
-    if run.team.is_first:
+    if run.process_group.is_first:
         log.add(line)
     notice = " ".join(run.notices)
     run.notices.clear()
@@ -196,7 +196,7 @@ def _prepare_run(run: TrainingRun, learn: TrainingExamples | TrainingRecordings)
             lambda count: _initialise(run, learn.select(slice(count))), run.model.initialisation_count, run.device
         )
     few = first_examples(learn, run.config.plan, run.model, gradients.MEASURED_EXAMPLES).to(run.device)
-    if run.team.size == 1:
+    if run.process_group.world_size == 1:
         run.progress.parts = gradients.parts_that_fit(run.model, few, run.config.plan.batch)
     if run.progress.parts > 1:
         run.notices.append(gradients.parts_text("Memory is short", run.progress.parts))
@@ -244,11 +244,11 @@ def train_step(run: TrainingRun, batch: TrainingExamples, *, bf16: bool) -> str:
 def _compute_gradients(run: TrainingRun, batch: TrainingExamples, *, bf16: bool) -> tuple[float, str]:
     """Compute the gradients of a batch; return its loss, and a sentence if memory ran out.
 
-    Each time that it runs out, the batch is divided into twice as many parts. A team divides it among its processes
-    only. Raises gradients.NotEnoughMemory.
+    Each time that it runs out, the batch is divided into twice as many parts. Several processes do not divide their
+    rows further. Raises gradients.NotEnoughMemory.
     """
-    if run.team.size > 1:
-        return run.team.backward(run.model, batch, bf16=bf16), ""
+    if run.process_group.world_size > 1:
+        return run.process_group.backward(run.model, batch, bf16=bf16), ""
     progress = run.progress
     random = gradients.random_state(run.device)
     notice = ""
@@ -298,7 +298,7 @@ def _measure_held_out(
 
     Returns None if they are not finite.
     """
-    measured = run.team.share_number(lambda: _measure(run, learn, held_out))
+    measured = run.process_group.broadcast_number(lambda: _measure(run, learn, held_out))
     progress = run.progress
     progress.figures_since_best += 1
     if measured < progress.best_held_out:

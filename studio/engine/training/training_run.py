@@ -16,7 +16,7 @@ from studio import zoo
 from studio.density.model import Model
 from studio.engine.training import checkpoint, gradients
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, config_to_dict
-from studio.engine.training.distributed import Team, present_team
+from studio.engine.training.distributed import ProcessGroup, current_process_group
 from studio.engine.training.start_weights import load_start_weights
 from studio.library import earlier_keys, runs, storage
 
@@ -68,7 +68,7 @@ class TrainingRun:
         self.config = config
         self.folder = folder
         self.device = device
-        self.team: Team = present_team() if resumes else Team()
+        self.process_group: ProcessGroup = current_process_group() if resumes else ProcessGroup()
         torch.manual_seed(config.plan.seed)
         try:
             self.model = config.recipe.build(config.shape, config.levels).to(device)
@@ -89,7 +89,7 @@ class TrainingRun:
         """Whether model, average and optimiser belong to the same step. While they are updated, they do not."""
         self.notices = list[str]()
         """Sentences for the user since the last report."""
-        self.resumed = resumes and self.team.is_first and self.restore(checkpoint.load_newest(folder))
+        self.resumed = resumes and self.process_group.is_first and self.restore(checkpoint.load_newest(folder))
 
     def restore(self, found: tuple[dict[str, Tensor], dict[str, Any]] | None) -> bool:
         """Take over a checkpoint. Return whether there is one. Raises BadTrainingConfig if it has other settings."""
@@ -118,7 +118,7 @@ class TrainingRun:
         self.progress = RunProgress(**state["progress"])
         self._saved_step = self.progress.step
         saved_steps = [entry.step for entry in checkpoint.list_checkpoints(self.folder) if not entry.best]
-        if self.team.is_first and max(saved_steps, default=0) > self.progress.step:
+        if self.process_group.is_first and max(saved_steps, default=0) > self.progress.step:
             self.notices.append(
                 f"The last save was damaged. The one before is used, so it continues from step {self.progress.step:,}."
             )
@@ -127,9 +127,9 @@ class TrainingRun:
     def save_checkpoint(self, *, best: bool = False) -> None:
         """Save everything as a checkpoint; `best` saves the average alone, as the best so far.
 
-        Only the first process of a team saves. Raises storage.NotSaved, and checkpoint.NotFiniteWeights.
+        Only the first of several processes saves. Raises storage.NotSaved, and checkpoint.NotFiniteWeights.
         """
-        if self.team.is_first:
+        if self.process_group.is_first:
             self.check_folder()
             checkpoint.add_checkpoint(self.folder, *self.contents(best=best), best=best)
         if not best:
@@ -157,7 +157,9 @@ class TrainingRun:
         """
         if self.progress.step == 0:
             self.discard()
-        elif self.progress.step != self._saved_step and self.is_consistent and not self.team.is_broken:
+            return
+        is_complete = self.is_consistent and not self.process_group.has_unfinished_step
+        if is_complete and self.progress.step != self._saved_step:
             with contextlib.suppress(checkpoint.NotFiniteWeights):
                 self.save_checkpoint()
 
@@ -176,7 +178,7 @@ class TrainingRun:
 
     def discard(self) -> None:
         """Delete a run that has learned nothing, so that its name is free."""
-        if not self.team.is_first:
+        if not self.process_group.is_first:
             return
         for entry in checkpoint.list_checkpoints(self.folder):
             storage.delete_file(self.folder / "checkpoints" / entry.file)
@@ -192,7 +194,7 @@ class TrainingRun:
         scale = self.progress.rate_scale / 2
         if rollbacks > 3:
             raise TrainingDiverged("the loss was not finite after three rollbacks. The best checkpoint is kept")
-        if not self.restore(self.team.share_checkpoint(lambda: checkpoint.load_newest(self.folder))):
+        if not self.restore(self.process_group.broadcast_checkpoint(lambda: checkpoint.load_newest(self.folder))):
             raise TrainingDiverged("the loss was not finite before the first checkpoint. Try a lower learning rate")
         self.progress.rollbacks = rollbacks
         self.progress.rate_scale = scale

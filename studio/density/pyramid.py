@@ -116,14 +116,14 @@ class Pyramid(Model):
         A coarse pixel is kept if all pixels below it are. If only some are, the base draws it freely, and its level is
         then moved to the nearest one that the kept pixels leave possible.
         """
-        heat = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
+        temperatures = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
         kept = None if keep is None else self._kept_by_base(keep)
         splits = len(self.upsampler.doublings) * len(self.upsampler.order.splits)
         step = DecodingStep(torch.empty(0), 0, 0)
-        for step in self.base.decode_steps(self.base_latent(z), c, self.base_latent(heat), kept):
+        for step in self.base.decode_steps(self.base_latent(z), c, self.base_latent(temperatures), kept):
             yield DecodingStep(self._enlarged(step.x), step.done, step.total + splits)
         coarse, _, before = step
-        for step in self.upsampler.decode_steps(self.detail_latent(z), coarse, self.detail_latent(heat), keep):
+        for step in self.upsampler.decode_steps(self.detail_latent(z), coarse, self.detail_latent(temperatures), keep):
             yield DecodingStep(step.x, before + step.done, before + step.total)
 
     def _kept_by_base(self, keep: Tensor) -> Tensor:

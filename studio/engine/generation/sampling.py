@@ -24,6 +24,9 @@ from studio.library import models
 from studio.library.card import Card
 from studio.wire.messages import Array
 
+OPENING_SECONDS = 0.002
+"""Seconds at the beginning of a recording that are drawn at its opening temperature, if that is hotter."""
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -234,6 +237,20 @@ def draw_artworks(
     else:
         steps = model.sample_steps(seeds, c, temperature)
     yield from previews_of_steps(steps, model.levels)
+
+
+def recording_temperatures(
+    model: AutoregressiveSound, samples: int, rate: int, temperature: float, opening: float
+) -> Tensor:
+    """Return the temperature of each sample of a new recording, `(samples,)`.
+
+    Arguments
+        rate: in Hz
+        opening: the lowest temperature in the first OPENING_SECONDS
+    """
+    found = torch.full((samples,), temperature, device=model.scale_of.device, dtype=model.dtype)
+    found[: round(OPENING_SECONDS * rate)] = max(temperature, opening)
+    return found
 
 
 def previews_of_steps(steps: Iterator[DecodingStep], levels: int) -> Iterator[tuple[Array, int, int] | None]:

@@ -214,9 +214,10 @@ def _trained(
     import torch
 
     from studio.engine.levels import TrainingExamples
-    from studio.engine.training import loop, model_export
+    from studio.engine.training import loop
     from studio.engine.training.config import TrainingConfig, TrainingPlan
     from studio.engine.training.training_run import TrainingRun
+    from tests.trained_file import write_trained_model
 
     folder = folders.mktemp("trained")
     path = _shared(folders, name)
@@ -240,7 +241,7 @@ def _trained(
     for _ in loop.train_run(run, learn, watch, bf16=False):
         continue
     made = folder / path.name
-    model_export.export_model(run, made, learn, watch, test, classes)
+    write_trained_model(made, run, learn, watch, test, classes)
     made.replace(path)
     return path
 
@@ -259,10 +260,11 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from studio import zoo
-    from studio.engine.training import loop, model_export
+    from studio.engine.training import loop
     from studio.engine.training.config import TrainingConfig, TrainingPlan
     from studio.engine.training.recordings import TrainingRecordings
     from studio.engine.training.training_run import TrainingRun
+    from tests.trained_file import write_trained_model
 
     config = TrainingConfig(
         name="tiny-recordings",
@@ -286,7 +288,7 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for _ in loop.train_run(run, sounds, sounds.select(slice(2)), bf16=False):
         continue
     made = folder / path.name
-    model_export.export_model(run, made, sounds, sounds.select(slice(2)), sounds.select(slice(2)), ("High", "Low"))
+    write_trained_model(made, run, sounds, sounds.select(slice(2)), sounds.select(slice(2)), ("High", "Low"))
     made.replace(path)
     return path
 

@@ -15,11 +15,12 @@ from studio.engine import errors
 from studio.engine.device import choose_device
 from studio.engine.generation import sampling
 from studio.engine.levels import TrainingExamples
-from studio.engine.training import loop, model_export
+from studio.engine.training import loop
 from studio.engine.training.config import TrainingConfig, TrainingPlan
 from studio.engine.training.recordings import TrainingRecordings
 from studio.engine.training.training_run import TrainingRun
 from studio.library import models
+from tests.trained_file import write_trained_model
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA on this machine")
 
@@ -111,7 +112,7 @@ def test_a_run_trains_and_is_exported(family: str, bf16: bool, tmp_path: Path) -
     assert np.isfinite(losses).all()
     resumed = TrainingRun(config, tmp_path / "run", CARD)
     assert resumed.progress.step == 12
-    card = model_export.export_model(resumed, tmp_path / "learned.safetensors", learn, test)
+    card = write_trained_model(tmp_path / "learned.safetensors", resumed, learn, test, test)
     assert np.isfinite(card.value)
     loaded = sampling.load_model(models.find_model(str(tmp_path / "learned.safetensors")), CARD)
     assert loaded.model.sample([1]).device.type == "cuda"

@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -20,7 +19,6 @@ from studio.engine.training import checkpoint, evaluation, temperature_range
 from studio.engine.training.config import TrainingConfig
 from studio.engine.training.recordings import TrainingRecordings
 from studio.engine.training.training_run import TrainingRun
-from studio.library import storage
 from studio.library.card import Card
 
 COVER_ARTWORKS = 9
@@ -37,23 +35,6 @@ _SAME = 0.002
 
 class FiguresNotFinite(ValueError):
     """Reports that a run was not exported, because its figures are not finite; a sentence."""
-
-
-def export_model(
-    run: TrainingRun,
-    path: Path,
-    learn: TrainingExamples | TrainingRecordings,
-    watch: TrainingExamples | TrainingRecordings,
-    test: TrainingExamples | TrainingRecordings,
-    classes: Sequence[str] = (),
-) -> Card:
-    """Write the best average of a run as a trained model and return its card.
-
-    Raises FiguresNotFinite as `make_model`, and storage.NotSaved.
-    """
-    card, data = make_model(run, learn, watch, test, classes)
-    storage.write_file(path, data)
-    return card
 
 
 def make_model(

@@ -20,6 +20,7 @@ from studio.engine.training.config import TrainingConfig, TrainingPlan
 from studio.engine.training.training_run import TrainingRun
 from studio.library import models
 from studio.nets.made import MADE
+from tests.trained_file import write_trained_model
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def test_validation_artworks_decide_about_half_floats(spoiled: int, halves: Halv
     large(halves.run.average, spoiled)
     watch = TrainingExamples(halves.x[:8], torch.zeros(8, dtype=torch.long))
     test = TrainingExamples(halves.x[8:16], torch.ones(8, dtype=torch.long))
-    model_export.export_model(halves.run, halves.path, halves.learn, watch, test, ("0", "1"))
+    write_trained_model(halves.path, halves.run, halves.learn, watch, test, ("0", "1"))
     tensors = load(halves.path.read_bytes())
     kinds = {tensor.dtype for name, tensor in tensors.items() if name.endswith(".kinds")}
     assert kinds == {torch.float32 if spoiled == 0 else torch.float16}
@@ -170,7 +171,7 @@ def test_weights_beyond_half_floats_stay_floats(halves: Halves) -> None:
             if isinstance(part, MADE) and part.kinds is not None:
                 part.kinds[1] = -1e6  # no watched artwork has this class; its units are off
     seen = TrainingExamples(halves.x[:8], torch.zeros(8, dtype=torch.long))
-    model_export.export_model(halves.run, halves.path, halves.learn, seen, seen, ("0", "1"))
+    write_trained_model(halves.path, halves.run, halves.learn, seen, seen, ("0", "1"))
     assert models.read_model(halves.path)
     assert sampling.load_model(models.find_model(str(halves.path)), torch.device("cpu")).card.name == "halves"
 
@@ -185,5 +186,5 @@ def test_a_model_with_figures_that_are_not_finite_is_not_exported(tmp_path: Path
         for parameter in run.average.parameters():
             parameter.fill_(1e30)
     with pytest.raises(model_export.FiguresNotFinite, match="no finite bits"):
-        model_export.export_model(run, tmp_path / "wild.safetensors", x, x, x)
+        write_trained_model(tmp_path / "wild.safetensors", run, x, x, x)
     assert not (tmp_path / "wild.safetensors").exists()

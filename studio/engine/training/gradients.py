@@ -28,7 +28,7 @@ class NotEnoughMemory(RuntimeError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This computer has too little memory for this model, even with one example at a time. "
+            "This computer has too little memory for this model, even for a single example. "
             "What was saved is kept. Close other programs, or choose a smaller preset"
         )
 

@@ -158,7 +158,7 @@ def _check_memory(config: TrainingConfig, device: ComputeDevice) -> None:
     free = free_memory(device.torch_device)
     if needed > free:
         raise BadTrainingConfig(
-            f"This model needs {needed / 1e9:,.0f} GB of memory for training, but {free / 1e9:,.1f} GB are free. "
+            f"Training this model needs {needed / 1e9:,.0f} GB of memory, but {free / 1e9:,.1f} GB are free. "
             "Choose a smaller size or preset."
         )
 

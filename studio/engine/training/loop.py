@@ -327,4 +327,4 @@ def _early_stop_text(progress: RunProgress) -> str:
     """Return the sentence for a run that stops by itself. A resumed run has its whole patience again."""
     count = progress.figures_since_best
     progress.figures_since_best = 0
-    return f"It stopped by itself: it got no better at unseen artworks in {count} figures. The best model is kept."
+    return f"It stopped by itself: {count} held-out figures in a row were no better. The best model is kept."

@@ -124,7 +124,7 @@ def test_a_run_stops_by_itself_if_it_gets_no_better_at_unseen_pictures(tmp_path:
         steps = list(loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False))
     last = steps[-1]
     assert last is not None and last.step == run.progress.step == 10
-    why = "It stopped by itself: it got no better at unseen artworks in 3 figures."
+    why = "It stopped by itself: 3 held-out figures in a row were no better."
     assert last.notice == f"{why} The best model is kept."
     assert last.seconds_left == 0
     assert [e.step for e in checkpoint.list_checkpoints(tmp_path) if e.best] == [4]

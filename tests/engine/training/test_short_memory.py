@@ -88,7 +88,7 @@ def test_too_little_memory_for_one_example_ends_the_training_with_a_reason(tmp_p
         next(steps)
     kept = weights(run)
     limit_batch(run, 0, SHORTAGES["cpu"])
-    with pytest.raises(gradients.NotEnoughMemory, match="even with one example at a time. What was saved is kept"):
+    with pytest.raises(gradients.NotEnoughMemory, match="even for a single example. What was saved is kept"):
         list(steps)
     again = new_run(tmp_path)
     assert again.progress.step == 3 and torch.equal(weights(again), kept)

@@ -25,8 +25,8 @@ from studio.zoo.wavenet import FOLLOWED_NOTES, WaveNet
 
 WINDOW_SECONDS = 0.05
 """Seconds of sound that decide a frame: three periods of the lowest note."""
-FINENESS = 4
-"""How many steps of the autocorrelation stand for a sample."""
+LAGS_PER_SAMPLE = 4
+"""Lags of the autocorrelation in the time of one sample."""
 OCTAVE_COST = 0.05
 """How much weaker a pitch counts that is an octave lower; without it a note is often taken for one below."""
 MIN_STRENGTH = 0.45
@@ -98,12 +98,12 @@ class FollowedSignal:
 
     def _notes(self, power: Tensor, window: Tensor) -> Tensor:
         """Return the numbers of the notes `(notes, frames)` from the power of each frequency, `(bins, frames)`."""
-        fine = self.rate * FINENESS
+        fine = self.rate * LAGS_PER_SAMPLE
         size = 2 * (len(power) - 1)
         shortest, longest = (fine / _frequency(note) for note in (FOLLOWED_NOTES[-1] + 1, FOLLOWED_NOTES[0] - 1))
         lags = torch.arange(int(shortest), math.ceil(longest) + 1)
-        own = torch.fft.irfft(torch.fft.rfft(window, size).abs().square(), size * FINENESS)
-        found = torch.fft.irfft(power.t(), size * FINENESS)  # (frames, lags)
+        own = torch.fft.irfft(torch.fft.rfft(window, size).abs().square(), size * LAGS_PER_SAMPLE)
+        found = torch.fft.irfft(power.t(), size * LAGS_PER_SAMPLE)  # (frames, lags)
         strength = found[:, lags] / found[:, :1].clamp(min=1e-12) / (own[lags] / own[0])
         inner = strength[:, 1:-1]
         is_peak = (inner >= strength[:, :-2]) & (inner >= strength[:, 2:])

@@ -21,7 +21,7 @@ from studio.density.model import DecodingStep, Model
 from studio.density.upsampler import Upsampler
 
 DETAIL_STREAM = 2**61
-"""Added to a seed for the noise of its details, so that the coarse picture is the one that the base draws from it."""
+"""Added to a seed for the noise of its details. The base's noise stays that of the seed itself."""
 
 
 class Pyramid(Model):
@@ -88,7 +88,7 @@ class Pyramid(Model):
         return z[..., :: self.upsampler.factor, :: self.upsampler.factor]
 
     def noise(self, seeds: Sequence[int]) -> Tensor:
-        """Return standard noise, of which the base's part is the noise that the base draws from the same seeds."""
+        """Return standard noise. The base's part is its own noise of the same seeds."""
         streams = [torch.Generator().manual_seed(seed + DETAIL_STREAM) for seed in seeds]
         details = torch.stack([torch.randn(self.shape, generator=stream) for stream in streams])
         return self.join_latent(self.base.noise(seeds), details.to(self.scale_of.device, self.dtype))

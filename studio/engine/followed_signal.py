@@ -28,7 +28,7 @@ WINDOW_SECONDS = 0.05
 LAGS_PER_SAMPLE = 4
 """Lags of the autocorrelation in the time of one sample."""
 OCTAVE_COST = 0.05
-"""How much weaker a pitch counts that is an octave lower; without it a note is often taken for one below."""
+"""How much weaker a pitch counts that is an octave lower. Without it, many notes are found an octave too low."""
 MIN_STRENGTH = 0.45
 """The least autocorrelation of a pitch. It is 1 for a steady tone, and up to 0.2 for noise."""
 MIN_POWER = 1e-5
@@ -43,7 +43,13 @@ BLOCK_FRAMES = 256
 
 @dataclass(frozen=True)
 class FollowedSignal:
-    """States what is followed of sounds of a rate in Hz and so many levels, in frames of `hop` samples."""
+    """States what a model follows of a sound.
+
+    Attributes
+        hop: the samples of a frame
+        rate: of the sound in Hz
+        levels: how many values a sample can have
+    """
 
     pitch: bool
     loudness: bool
@@ -128,7 +134,7 @@ def _frequency(note: float) -> float:
 
 
 def followed_signal(recipe: Recipe, rate: int, levels: int) -> FollowedSignal | None:
-    """Return what the model of a recipe follows of sounds of a rate and so many levels; None if it follows none."""
+    """Return what the model of a recipe follows of sounds; None if it follows none."""
     if not isinstance(recipe, WaveNet) or not recipe.local:
         return None
     return FollowedSignal(recipe.follows_pitch, recipe.follows_loudness, recipe.hop, rate, levels)

@@ -1,4 +1,4 @@
-"""Encode an artwork as a latent that decodes back to it, under the class that explains it best."""
+"""Encode an artwork as a latent that decodes back to it, given its likeliest class."""
 
 import math
 from collections.abc import Generator, Iterator
@@ -45,12 +45,12 @@ def likeliest_class(loaded: LoadedModel, x: Tensor, label: int | None) -> Genera
 
 
 def _base_of(model: Model, x: Tensor) -> tuple[Model, Tensor]:
-    """Return the base of a pyramid and the coarse pictures of x; of any other model itself and x."""
+    """Return the base of a pyramid and the coarse pictures of x; for other models, the model and x."""
     return (model.base, model.upsampler.coarse(x)) if isinstance(model, Pyramid) else (model, x)
 
 
 def _level_differences(model: Model, x: Tensor, z: Tensor, c: Tensor | None) -> Generator[None, None, Tensor]:
-    """Return by how many levels each entry of artworks x differs from their decoded latents z, in small steps."""
+    """Return how many levels each entry of artworks x differs from its decoded latent z."""
     differences = torch.zeros_like(x, dtype=torch.int32)
     for step in model.decode_steps(z, c):
         yield None

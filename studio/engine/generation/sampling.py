@@ -77,7 +77,7 @@ def load_model(found: models.InstalledModel, device: torch.device, *, double: bo
 
 
 def _with_details(found: models.InstalledModel, base: Model, directions: Tensor) -> tuple[Pyramid, Tensor]:
-    """Return the pyramid of a base, and the base's directions as those of the pyramid, which hold the details' noise.
+    """Return the pyramid of a base, and its directions, which leave the details' noise unchanged.
 
     Raises models.BadModel if the upsampler is missing or does not fit.
     """

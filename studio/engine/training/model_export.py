@@ -79,7 +79,7 @@ def make_model(
 def make_snapshot(
     run: TrainingRun, learn: TrainingExamples | TrainingRecordings, classes: Sequence[str] = ()
 ) -> tuple[Card, bytes]:
-    """Return the card and the file of the newest average of a run, to play with while the run continues.
+    """Return the card and the file of a model of the newest average, while the run continues.
 
     Its figure is the best one of the validation artworks so far. The file of `make_model` replaces it at the end.
     """

@@ -1,4 +1,4 @@
-"""Draw the same seeds now and then while a model learns, and keep the samples in the run's folder.
+"""Draw the same seeds again while a model learns, and keep the samples in the run's folder.
 
 All samples are compared with the training artworks, and the newest are kept beside those that are nearest to them.
 """

@@ -1,4 +1,4 @@
-"""Hold what one training changes, step by step, and save it as checkpoints in the folder of the run."""
+"""Hold the state of a training, and save it as checkpoints in the run's folder."""
 
 import contextlib
 import copy

@@ -214,8 +214,10 @@ def _trained(
     import torch
 
     from studio.engine.levels import TrainingExamples
-    from studio.engine.training import loop, model_export
+    from studio.engine.training import loop
     from studio.engine.training.config import TrainingConfig, TrainingPlan
+    from studio.engine.training.training_run import TrainingRun
+    from tests.trained_file import write_trained_model
 
     folder = folders.mktemp("trained")
     path = _shared(folders, name)
@@ -233,13 +235,13 @@ def _trained(
         recipe=recipe,
         plan=TrainingPlan(steps=steps, batch=32, learning_rate=rate, evaluate_every=20, warm_up=5),
     )
-    run = loop.TrainingRun(config, folder / "run", torch.device("cpu"))
+    run = TrainingRun(config, folder / "run", torch.device("cpu"))
     known = TrainingExamples(torch.from_numpy(x.copy()), None if c is None else torch.from_numpy(c.copy()))
     learn, watch, test = (known.select(slice(*ends)) for ends in ((0, 128), (128, 144), (144, 160)))
     for _ in loop.train_run(run, learn, watch, bf16=False):
         continue
     made = folder / path.name
-    model_export.export_model(run, made, learn, watch, test, classes)
+    write_trained_model(made, run, learn, watch, test, classes)
     made.replace(path)
     return path
 
@@ -258,9 +260,11 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from studio import zoo
-    from studio.engine.training import loop, model_export
+    from studio.engine.training import loop
     from studio.engine.training.config import TrainingConfig, TrainingPlan
     from studio.engine.training.recordings import TrainingRecordings
+    from studio.engine.training.training_run import TrainingRun
+    from tests.trained_file import write_trained_model
 
     config = TrainingConfig(
         name="tiny-recordings",
@@ -278,13 +282,13 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = _shared(tmp_path_factory, config.name)
     if path.exists():
         return path
-    run = loop.TrainingRun(config, folder / "run", torch.device("cpu"))
+    run = TrainingRun(config, folder / "run", torch.device("cpu"))
     waves = [(torch.arange(400 + i) // (4 + 8 * (i % 2)) % 2 * 60 + 98).to(torch.uint8) for i in range(8)]
     sounds = TrainingRecordings(tuple(waves), torch.arange(8) % 2)
     for _ in loop.train_run(run, sounds, sounds.select(slice(2)), bf16=False):
         continue
     made = folder / path.name
-    model_export.export_model(run, made, sounds, sounds.select(slice(2)), sounds.select(slice(2)), ("High", "Low"))
+    write_trained_model(made, run, sounds, sounds.select(slice(2)), sounds.select(slice(2)), ("High", "Low"))
     made.replace(path)
     return path
 

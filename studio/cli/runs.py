@@ -108,8 +108,8 @@ def _print_run(args: argparse.Namespace, run: RunSummary) -> None:
     bits = "not measured yet" if best is None else f"{best:.3f} bits held out"
     steps = f"step {run.step:,} of {fields['steps']:,}"
     saved = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.changed))
-    words = (f"{fields['name']:28}", f"{fields['model']:15}", f"{steps:26}", f"{bits:20}", f"{fields['state']:9}")
-    command.print_result(args, fields, " ".join((*words, saved, names.display_name(str(run.folder)))))
+    columns = (f"{fields['name']:28}", f"{fields['model']:15}", f"{steps:26}", f"{bits:20}", f"{fields['state']:9}")
+    command.print_result(args, fields, " ".join((*columns, saved, names.display_name(str(run.folder)))))
 
 
 def _print_curve(args: argparse.Namespace, run: RunSummary) -> None:

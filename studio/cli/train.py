@@ -16,7 +16,7 @@ from studio.wire import messages as wire
 
 if TYPE_CHECKING:
     from studio.engine.training.config import TrainingConfig
-    from studio.engine.training.distributed import Team
+    from studio.engine.training.distributed import ProcessGroup
 
 CYCLE_SAMPLES = 256
 """The number of samples of one training cycle."""
@@ -123,20 +123,20 @@ def _run(args: argparse.Namespace, stop: Interruption) -> int:
     from studio.engine.training import distributed
 
     args.device = distributed.device_of_process(args.device)
-    with distributed.join_team() as team:
-        return _train(args, stop) if team.is_first else _follow(args, team)
+    with distributed.join_process_group() as group:
+        return _train(args, stop) if group.is_first else _join(args, group)
 
 
-def _follow(args: argparse.Namespace, team: "Team") -> int:
-    """Take part in a training whose first process prints and saves everything."""
+def _join(args: argparse.Namespace, group: "ProcessGroup") -> int:
+    """Train in a process other than the first, which prints and saves everything."""
     from studio.engine.device import lower_priority
-    from studio.engine.training import distributed, following
+    from studio.engine.training import distributed, joined_training
 
     distributed.ignore_stop_signals()
     lower_priority()
     try:
-        following.follow_training(team, ground.make_jobs(args, compile_first=True).device)
-    except distributed.TeamLost:  # the first process says why
+        joined_training.join_training(group, ground.make_jobs(args, compile_first=True).device)
+    except distributed.ProcessLost:  # the first process says why
         return 1
     return 0
 

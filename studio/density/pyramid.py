@@ -21,7 +21,7 @@ from studio.density.model import DecodingStep, Model
 from studio.density.upsampler import Upsampler
 
 DETAIL_STREAM = 2**61
-"""Added to a seed for the noise of its details, so that the coarse picture is the one that the base draws from it."""
+"""Added to a seed for the noise of its details. The base's noise stays that of the seed itself."""
 
 
 class Pyramid(Model):
@@ -88,7 +88,7 @@ class Pyramid(Model):
         return z[..., :: self.upsampler.factor, :: self.upsampler.factor]
 
     def noise(self, seeds: Sequence[int]) -> Tensor:
-        """Return standard noise, of which the base's part is the noise that the base draws from the same seeds."""
+        """Return standard noise. The base's part is its own noise of the same seeds."""
         streams = [torch.Generator().manual_seed(seed + DETAIL_STREAM) for seed in seeds]
         details = torch.stack([torch.randn(self.shape, generator=stream) for stream in streams])
         return self.join_latent(self.base.noise(seeds), details.to(self.scale_of.device, self.dtype))
@@ -116,14 +116,14 @@ class Pyramid(Model):
         A coarse pixel is kept if all pixels below it are. If only some are, the base draws it freely, and its level is
         then moved to the nearest one that the kept pixels leave possible.
         """
-        heat = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
+        temperatures = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
         kept = None if keep is None else self._kept_by_base(keep)
         splits = len(self.upsampler.doublings) * len(self.upsampler.order.splits)
         step = DecodingStep(torch.empty(0), 0, 0)
-        for step in self.base.decode_steps(self.base_latent(z), c, self.base_latent(heat), kept):
+        for step in self.base.decode_steps(self.base_latent(z), c, self.base_latent(temperatures), kept):
             yield DecodingStep(self._enlarged(step.x), step.done, step.total + splits)
         coarse, _, before = step
-        for step in self.upsampler.decode_steps(self.detail_latent(z), coarse, self.detail_latent(heat), keep):
+        for step in self.upsampler.decode_steps(self.detail_latent(z), coarse, self.detail_latent(temperatures), keep):
             yield DecodingStep(step.x, before + step.done, before + step.total)
 
     def _kept_by_base(self, keep: Tensor) -> Tensor:

@@ -209,7 +209,7 @@ class Upsampler(Model):
         for number in range(len(self.doublings)):
             net = self._network(number)
             x = _repeated(x, 2, 2)
-            latent, heat = self.pyramid_of(z, number), self.pyramid_of(temperature, number)
+            latent, temperatures = self.pyramid_of(z, number), self.pyramid_of(temperature, number)
             within = None if bounds is None else _pair_bounds(bounds[number + 1], self.order)
             contexts = [net.context(self._input(one, self.order.coarse_places)) for one in torch.split(x, 1)]
             for index, split in enumerate(splits):
@@ -222,7 +222,7 @@ class Upsampler(Model):
                         logits,
                         self._largest(m, split),
                         self.order.values_at(latent[i : i + 1], split.second).flatten(),
-                        self.order.values_at(heat[i : i + 1], split.second).flatten(),
+                        self.order.values_at(temperatures[i : i + 1], split.second).flatten(),
                         allowed,
                     )
                     self._write(one, split, *planes.split_pairs(m, delta.view_as(m), split.r))

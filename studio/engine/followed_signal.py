@@ -25,10 +25,10 @@ from studio.zoo.wavenet import FOLLOWED_NOTES, WaveNet
 
 WINDOW_SECONDS = 0.05
 """Seconds of sound that decide a frame: three periods of the lowest note."""
-FINENESS = 4
-"""How many steps of the autocorrelation stand for a sample."""
+LAGS_PER_SAMPLE = 4
+"""Lags of the autocorrelation in the time of one sample."""
 OCTAVE_COST = 0.05
-"""How much weaker a pitch counts that is an octave lower; without it a note is often taken for one below."""
+"""How much weaker a pitch counts that is an octave lower. Without it, many notes are found an octave too low."""
 MIN_STRENGTH = 0.45
 """The least autocorrelation of a pitch. It is 1 for a steady tone, and up to 0.2 for noise."""
 MIN_POWER = 1e-5
@@ -43,7 +43,13 @@ BLOCK_FRAMES = 256
 
 @dataclass(frozen=True)
 class FollowedSignal:
-    """States what is followed of sounds of a rate in Hz and so many levels, in frames of `hop` samples."""
+    """States what a model follows of a sound.
+
+    Attributes
+        hop: the samples of a frame
+        rate: of the sound in Hz
+        levels: how many values a sample can have
+    """
 
     pitch: bool
     loudness: bool
@@ -98,12 +104,12 @@ class FollowedSignal:
 
     def _notes(self, power: Tensor, window: Tensor) -> Tensor:
         """Return the numbers of the notes `(notes, frames)` from the power of each frequency, `(bins, frames)`."""
-        fine = self.rate * FINENESS
+        fine = self.rate * LAGS_PER_SAMPLE
         size = 2 * (len(power) - 1)
         shortest, longest = (fine / _frequency(note) for note in (FOLLOWED_NOTES[-1] + 1, FOLLOWED_NOTES[0] - 1))
         lags = torch.arange(int(shortest), math.ceil(longest) + 1)
-        own = torch.fft.irfft(torch.fft.rfft(window, size).abs().square(), size * FINENESS)
-        found = torch.fft.irfft(power.t(), size * FINENESS)  # (frames, lags)
+        own = torch.fft.irfft(torch.fft.rfft(window, size).abs().square(), size * LAGS_PER_SAMPLE)
+        found = torch.fft.irfft(power.t(), size * LAGS_PER_SAMPLE)  # (frames, lags)
         strength = found[:, lags] / found[:, :1].clamp(min=1e-12) / (own[lags] / own[0])
         inner = strength[:, 1:-1]
         is_peak = (inner >= strength[:, :-2]) & (inner >= strength[:, 2:])
@@ -128,7 +134,7 @@ def _frequency(note: float) -> float:
 
 
 def followed_signal(recipe: Recipe, rate: int, levels: int) -> FollowedSignal | None:
-    """Return what the model of a recipe follows of sounds of a rate and so many levels; None if it follows none."""
+    """Return what the model of a recipe follows of sounds; None if it follows none."""
     if not isinstance(recipe, WaveNet) or not recipe.local:
         return None
     return FollowedSignal(recipe.follows_pitch, recipe.follows_loudness, recipe.hop, rate, levels)

@@ -13,7 +13,7 @@ from studio.engine import doctor as diagnosis
 from studio.engine import errors
 from studio.engine.device import ComputeDevice, batch_that_fits
 from studio.engine.events import EventSteps
-from studio.engine.generation import inpainting, loop_finder, pricing, sampling
+from studio.engine.generation import encoding, inpainting, loop_finder, pricing, sampling
 from studio.engine.generation.picture_job import GROUP_SIZE, PictureJob
 from studio.engine.generation.sound_job import SoundJob
 from studio.engine.levels import DoesNotFit
@@ -304,9 +304,9 @@ def _decode_in_steps(
 
 def _encode_in_steps(
     loaded: sampling.LoadedModel, picture: wire.Array, label: int | None, *, search: bool = False
-) -> Generator[None, None, sampling.EncodedArtwork]:
-    for found in sampling.encode_artwork(loaded, picture, label, search=search):
+) -> Generator[None, None, encoding.EncodedArtwork]:
+    for found in encoding.encode_artwork(loaded, picture, label, search=search):
         if found is not None:
             return found
         yield None
-    raise RuntimeError("an inversion ended without its result")
+    raise RuntimeError("an encoding ended without its result")

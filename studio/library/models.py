@@ -306,7 +306,7 @@ def _read_user_names(trained: InstalledModel) -> dict[str, str]:
 
 
 def _read_folders() -> tuple[list[InstalledModel], list[str]]:
-    """Read the cards of all files in the folders of models, the shipped ones first; and why others were refused."""
+    """Read the cards of all models, the shipped ones first. Also return why files were refused."""
     found = []
     refused = []
     for folder in (shipped_folder(), storage.home_folder("models")):

@@ -95,7 +95,7 @@ class RunSummary(msgspec.Struct, frozen=True):
 class ComparedSamples(msgspec.Struct, frozen=True, eq=False):
     """Holds the newest samples of a run, each with the training artwork that is nearest to it.
 
-    Each equals only itself, because arrays cannot be compared in one word.
+    Each equals only itself, because the comparison of arrays is an array.
     """
 
     step: int
@@ -115,7 +115,7 @@ class ComparedSamples(msgspec.Struct, frozen=True, eq=False):
 class RunSamples(msgspec.Struct, frozen=True, eq=False):
     """Holds what a model drew after some steps: (n, height, width, channels) uint8, or (n, samples) int16.
 
-    Each equals only itself, because arrays cannot be compared in one word.
+    Each equals only itself, because the comparison of arrays is an array.
     """
 
     step: int
@@ -206,9 +206,9 @@ def read_compared(folder: Path) -> ComparedSamples | None:
     try:
         data = (folder / NEAREST_FILE).read_bytes()
         arrays = safetensors.numpy.load(data)
-        words = _read_metadata(data)
-        distances = msgspec.json.decode(words["distances"], type=tuple[float, ...])
-        found = ComparedSamples(int(words["step"]), arrays["samples"], arrays["nearest"], distances)
+        metadata = _read_metadata(data)
+        distances = msgspec.json.decode(metadata["distances"], type=tuple[float, ...])
+        found = ComparedSamples(int(metadata["step"]), arrays["samples"], arrays["nearest"], distances)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError):
         return None
     return found if len(found.samples) == len(found.nearest) == len(distances) else None
@@ -216,16 +216,16 @@ def read_compared(folder: Path) -> ComparedSamples | None:
 
 def write_compared(folder: Path, compared: ComparedSamples) -> None:
     """Store the newest samples of a run with their nearest training artworks. Raises storage.NotSaved."""
-    words = {"step": str(compared.step), "distances": msgspec.json.encode(compared.distances).decode()}
-    data = safetensors.numpy.save({"samples": compared.samples, "nearest": compared.nearest}, words)
+    metadata = {"step": str(compared.step), "distances": msgspec.json.encode(compared.distances).decode()}
+    data = safetensors.numpy.save({"samples": compared.samples, "nearest": compared.nearest}, metadata)
     storage.write_file(folder / NEAREST_FILE, data)
 
 
 def _read_metadata(data: bytes) -> dict[str, str]:
-    """Return the words in the header of a safetensors file."""
+    """Return the metadata in the header of a safetensors file."""
     length = int.from_bytes(data[:8], "little")
-    words: dict[str, str] = json.loads(data[8 : 8 + length])["__metadata__"]
-    return words
+    metadata: dict[str, str] = json.loads(data[8 : 8 + length])["__metadata__"]
+    return metadata
 
 
 def read_outcome(folder: Path) -> RunOutcome | None:

@@ -34,8 +34,8 @@ _FRAME = 0.01
 _FAINT = 10 ** (-50 / 20)
 """The share of a recording's peak below which its ends count as silence: 50 dB, at which the drums of our own data were
 cut."""
-_MOMENTS = 4
-"""Moments of a recording that each column of its thumbnail shows the loudest of."""
+_PIECES_PER_COLUMN = 4
+"""Short pieces of a recording, of which each column of its thumbnail shows the loudest."""
 _NO_THUMBNAIL = np.zeros((0, 0, 3), np.uint8)
 
 
@@ -211,14 +211,14 @@ def _recording_thumbnail(wave: np.ndarray, rate: int) -> np.ndarray:
     """Return a recording's spectrogram as (64, 64, 3) uint8, low frequencies at the bottom."""
     spectrogram = Spectrogram(rate)
     size = spectrogram.size
-    begins = np.linspace(0, max(len(wave) - size, 0), _MOMENTS * THUMBNAIL).astype(int)
-    moments = np.zeros((len(begins), size), np.int16)  # so that hours of sound need no more memory than seconds
-    for moment, begin in zip(moments, begins, strict=True):
+    begins = np.linspace(0, max(len(wave) - size, 0), _PIECES_PER_COLUMN * THUMBNAIL).astype(int)
+    pieces = np.zeros((len(begins), size), np.int16)  # so that hours of sound need no more memory than seconds
+    for piece, begin in zip(pieces, begins, strict=True):
         part = wave[begin : begin + size]
-        moment[: len(part)] = part
-    spectrogram.set_samples(moments.reshape(-1), 0)
+        piece[: len(part)] = part
+    spectrogram.set_samples(pieces.reshape(-1), 0)
     columns = spectrogram.columns_at(np.arange(len(begins)) * size)
-    small = columns.reshape(THUMBNAIL, _MOMENTS, THUMBNAIL, -1).max((1, 3))
+    small = columns.reshape(THUMBNAIL, _PIECES_PER_COLUMN, THUMBNAIL, -1).max((1, 3))
     return np.repeat(np.ascontiguousarray(small.T[::-1])[..., None], 3, axis=2)
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from studio.density.autoregressive_sound import SHORT_SEGMENT_SAMPLES, AutoregressiveSound, StreamingLogProb
-from studio.engine.generation.sampling import LoadedModel, condition_of, likeliest_class
+from studio.engine.generation.encoding import likeliest_class
+from studio.engine.generation.sampling import LoadedModel, condition_of
 from studio.engine.levels import DoesNotFit, levels_of_sound
 from studio.wire.messages import Array
 

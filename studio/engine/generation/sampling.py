@@ -1,7 +1,7 @@
 """Run trained models: draw pictures from seeds, sliders, or a picture of the user."""
 
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,6 @@ from torch import Tensor
 from studio import zoo
 from studio.density.autoregressive import Autoregressive, PixelEntropies
 from studio.density.autoregressive_sound import AutoregressiveSound
-from studio.density.flow import Flow
 from studio.density.model import DecodingStep, Model
 from studio.density.picture_mixture import mix_models as mixed_models
 from studio.density.pyramid import Pyramid
@@ -25,12 +24,8 @@ from studio.library import models
 from studio.library.card import Card
 from studio.wire.messages import Array
 
-LATENT_SEARCHES = 16
-"""How many batches of other latents are tried before an artwork counts as one that does not decode back."""
-LATENTS_AT_ONCE = 16
-"""Latents that are tried at a time: a MAF decodes 16 in little more time than one."""
-CLASS_SECONDS = 1.0
-"""Length in seconds of the end of a recording that decides its class."""
+OPENING_SECONDS = 0.002
+"""Seconds at the beginning of a recording that are drawn at its opening temperature, if that is hotter."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,7 @@ def load_model(found: models.InstalledModel, device: torch.device, *, double: bo
 
 
 def _with_details(found: models.InstalledModel, base: Model, directions: Tensor) -> tuple[Pyramid, Tensor]:
-    """Return the pyramid of a base, and the base's directions as those of the pyramid, which hold the details' noise.
+    """Return the pyramid of a base, and its directions, which leave the details' noise unchanged.
 
     Raises models.BadModel if the upsampler is missing or does not fit.
     """
@@ -244,6 +239,20 @@ def draw_artworks(
     yield from previews_of_steps(steps, model.levels)
 
 
+def recording_temperatures(
+    model: AutoregressiveSound, samples: int, rate: int, temperature: float, opening: float
+) -> Tensor:
+    """Return the temperature of each sample of a new recording, `(samples,)`.
+
+    Arguments
+        rate: in Hz
+        opening: the lowest temperature in the first OPENING_SECONDS
+    """
+    found = torch.full((samples,), temperature, device=model.scale_of.device, dtype=model.dtype)
+    found[: round(OPENING_SECONDS * rate)] = max(temperature, opening)
+    return found
+
+
 def previews_of_steps(steps: Iterator[DecodingStep], levels: int) -> Iterator[tuple[Array, int, int] | None]:
     """Turn the steps of a decoding into previews, as `draw_artworks` yields them."""
     before = 0
@@ -368,109 +377,3 @@ def temperature_tensor(model: Model, temperature: Sequence[float]) -> Tensor:
         return model.temperature_by_scale(temperature)
     except ValueError as error:
         raise DoesNotFit(str(error)) from None
-
-
-def likeliest_class(loaded: LoadedModel, x: Tensor, label: int | None) -> Generator[None, None, Tensor | None]:
-    """Return the class (1,) of one artwork x, in small steps: the given one, or the one under which it is likeliest.
-
-    The last second of a recording decides, because the recording must be priced under each class. Of a pyramid the
-    coarse picture decides, because its details do not depend on the class.
-    """
-    c = classes_for(loaded, [0], label)
-    if label is not None or c is None:
-        return c
-    model, x = _base_of(loaded.model, x)
-    if isinstance(loaded.model, AutoregressiveSound) and loaded.card.sample_rate:
-        x = x[:, -round(CLASS_SECONDS * loaded.card.sample_rate) :]
-    log_probs = []
-    for kind in range(model.classes):
-        log_prob = torch.zeros(1)
-        for found in model.log_prob_steps(x, condition_of(loaded, torch.full_like(c, kind), x)):
-            yield None
-            log_prob = log_prob if found is None else found
-        log_probs.append(float(log_prob))
-    return torch.full_like(c, log_probs.index(max(log_probs)))
-
-
-def _base_of(model: Model, x: Tensor) -> tuple[Model, Tensor]:
-    """Return the base of a pyramid and the coarse pictures of x; of any other model itself and x."""
-    return (model.base, model.upsampler.coarse(x)) if isinstance(model, Pyramid) else (model, x)
-
-
-def _level_differences(model: Model, x: Tensor, z: Tensor, c: Tensor | None) -> Generator[None, None, Tensor]:
-    """Compare artworks x with their decoded latents z in small steps.
-
-    The result has the shape of x: by how many levels each entry differs.
-    """
-    differences = torch.zeros_like(x, dtype=torch.int32)
-    for step in model.decode_steps(z, c):
-        yield None
-        differences = (step.x.int() - x.int()).abs()
-    return differences
-
-
-def _best_latent(model: Flow, x: Tensor, c: Tensor | None, seed: int) -> Generator[None, None, Tensor]:
-    """Find the latent that decodes best to an artwork x `(1, *shape)`, in small steps."""
-    many = x.expand(LATENTS_AT_ONCE, *x.shape[1:])
-    classes = None if c is None else c.expand(LATENTS_AT_ONCE)
-    z = model.encode(many, classes, model.dequantisation_points(many, seed))
-    yield None
-    differences = yield from _level_differences(model, many, z, classes)
-    best = int((differences > 0).flatten(1).sum(1).argmin())
-    return z[best : best + 1]
-
-
-@dataclass(frozen=True)
-class EncodedArtwork:
-    """Holds an artwork's latent `latent_shape`, its class, and how exactly it decodes back."""
-
-    latent: Array
-    label: int | None
-    differing: int
-    largest_difference: int
-    bits: float
-
-
-@torch.inference_mode()
-def encode_artwork(
-    loaded: LoadedModel, array: Array, label: int | None = None, *, search: bool = False
-) -> Iterator[EncodedArtwork | None]:
-    """Encode an artwork, decode it again and compare: yield None after each small step, then the result.
-
-    If the latent does not decode to the artwork, `search` tries other ones: a flow has a latent for every point of
-    the artwork's levels.
-    """
-    model = loaded.model
-    x = levels_of_artworks(loaded, array[None])
-    classes = yield from likeliest_class(loaded, x, label)
-    c = condition_of(loaded, classes, x)
-    z = torch.zeros(1)
-    for latent in model.encode_steps(x, c):
-        yield None
-        z = z if latent is None else latent
-    differences = yield from _level_differences(model, x, z, c)
-    base, coarse = _base_of(model, x)
-    if search and isinstance(base, Flow):
-        for seed in range(LATENT_SEARCHES):
-            if not differences.any():
-                break
-            other = yield from _best_latent(base, coarse, c, seed)
-            if isinstance(model, Pyramid):
-                other = model.join_latent(other, model.detail_latent(z))
-            differs = yield from _level_differences(model, x, other, c)
-            if not differs.any():
-                z = other
-                differences = differs
-    finite = bool(torch.isfinite(z).all())
-    log_prob = torch.tensor([math.nan])
-    for found in model.log_prob_steps(x, c):
-        yield None
-        log_prob = log_prob if found is None else found
-    bits = -float(log_prob[0]) / math.log(2)
-    yield EncodedArtwork(
-        z[0].cpu().numpy(),
-        None if classes is None else int(classes[0]),
-        int((differences > 0).sum()) if finite else differences.numel(),
-        int(differences.max()),
-        bits if math.isfinite(bits) else 0.0,
-    )

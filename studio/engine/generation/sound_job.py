@@ -18,7 +18,7 @@ from studio.density.autoregressive_sound import NOISE_BLOCK_SAMPLES, SEGMENT_SAM
 from studio.density.sound_mixture import ClassOfEachModel, MixtureSampler
 from studio.engine.events import EventSteps, Pause
 from studio.engine.generation.live_controls import MAX_TEMPERATURE
-from studio.engine.generation.sampling import LoadedModel, classes_for, followed_signal_of
+from studio.engine.generation.sampling import OPENING_SECONDS, LoadedModel, classes_for, followed_signal_of
 from studio.engine.levels import DoesNotFit, levels_of_sound, sound_of_levels
 from studio.wire import messages as wire
 from studio.zoo.compiled.wavenet import sample_jointly
@@ -40,8 +40,6 @@ FAST_UNDO_SECONDS = 1.0
 """Seconds of the last samples in which an edit begins without processing all of the past again."""
 MAX_UNDO_SECONDS = 4.0
 """Seconds of the last samples in which an edit can begin."""
-OPENING_SECONDS = 0.002
-"""Seconds at the beginning of a new sound that are drawn with the card's `opening`, if that is hotter."""
 MAX_FOLLOWED_SECONDS = 120
 """The most seconds of a recording that can be followed. A minute takes the smallest preset 6 MB, the largest 115 MB."""
 MAX_CURVE_POINTS = 10_000

@@ -12,7 +12,7 @@ REPORT_SECONDS = 2.0
 TICK_SECONDS = 0.5
 """Seconds between two looks at the clock, by which a standstill is noticed."""
 STANDSTILL_SECONDS = 5.0
-"""Seconds without a look at the clock from which on the process counts as having stood still."""
+"""Seconds between two looks at the clock above which the process counts as having stood still."""
 
 
 class StandstillWatch:
@@ -50,7 +50,9 @@ class StandstillWatch:
 
 
 class TrainingClock:
-    """Counts the steps and seconds of a training, without the time in which other jobs work or nothing runs.
+    """Counts the steps of a training, and the seconds in which it runs.
+
+    The time of other jobs does not count, nor the time in which this process stands still.
 
     Arguments
         earlier: seconds of training in earlier sessions
@@ -102,9 +104,9 @@ class TrainingClock:
         return time.monotonic() - self._saved
 
     def is_save_due(self, interval: float) -> bool:
-        """Return whether a checkpoint after one more step would be older than `interval` seconds when it is saved.
+        """Return whether a checkpoint must be saved now. It must be called once after each step.
 
-        It must be called once after each step.
+        After one more step, more than `interval` seconds would lie between two checkpoints.
         """
         now = time.monotonic()
         step = now - self._checked

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.engine.audio import import_torchaudio
+from studio.engine.generation.sampling import recording_temperatures
 from studio.engine.levels import sound_of_levels
 from studio.engine.training.recordings import TrainingRecordings
 
@@ -27,8 +28,6 @@ MEL_BANDS = 40
 """The number of bands of a frame."""
 LEAST_POWER = 1e-6
 """The power that is added to each band, so that silence has a logarithm."""
-OPENING_SECONDS = 0.002
-"""Seconds at the beginning of a recording that are drawn at the opening temperature or hotter."""
 
 Distances = tuple[float, float]
 """The distance of drawn recordings to held-out ones, and that of recordings that were learned from."""
@@ -48,17 +47,16 @@ def measure_distances(
 
     Arguments
         rate: of the recordings in Hz
-        temperatures: at which recordings are drawn, and the lowest at their beginning
+        temperatures: that of recordings, and the lowest one at their beginning
     """
     count = max(1, round(COMPARED_SECONDS * rate / model.shape[0]))
     wanted = _some_pieces(held_out, model.shape[0], count)
     drawn = []
     for seed, one in enumerate(wanted.one_by_one(), 1):
         z = model.noise([seed], one.x.shape[1])
-        heat = torch.full_like(z, temperatures[0])
-        heat[:, : round(OPENING_SECONDS * rate)] = max(temperatures)
+        of_samples = recording_temperatures(model, z.shape[1], rate, *temperatures).expand_as(z)
         x = one.x
-        for step in model.decode_steps(z, one.c, heat):
+        for step in model.decode_steps(z, one.c, of_samples):
             x = step.x
             yield
         drawn.append(x[0])

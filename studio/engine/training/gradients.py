@@ -28,13 +28,13 @@ class NotEnoughMemory(RuntimeError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This computer has too little memory for this model, even with one example at a time. "
+            "This computer has too little memory for this model, even for a single example. "
             "What was saved is kept. Close other programs, or choose a smaller preset"
         )
 
 
 def compute_gradients(model: Model, batch: TrainingExamples, parts: int, *, bf16: bool) -> float:
-    """Set the gradients of a batch, computed in so many parts, and return its loss in bits per dimension."""
+    """Compute the gradients of a batch in some parts; return its loss in bits per dimension."""
     model.zero_grad(set_to_none=True)
     device = batch.x.device
     weight = max(batch.weight(model), 1)
@@ -55,7 +55,7 @@ def compute_gradients(model: Model, batch: TrainingExamples, parts: int, *, bf16
 
 
 def with_smaller_batches(attempt: Callable[[int], Found], size: int, device: torch.device) -> Found:
-    """Return what `attempt` returns for batches of this size, or of half of it each time that memory runs out.
+    """Call `attempt` with a batch size, which is halved each time that memory runs out.
 
     Raises NotEnoughMemory if it runs out for single examples, too.
     """
@@ -73,7 +73,7 @@ def with_smaller_batches(attempt: Callable[[int], Found], size: int, device: tor
 
 
 def parts_that_fit(model: Model, few: TrainingExamples, batch: int) -> int:
-    """Return in how many parts a batch should be computed, so that it takes its share of the free memory at most.
+    """Return the number of parts in which a batch fits into its share of the memory.
 
     The bytes that a few examples keep for their gradients are measured; the model and the random numbers stay as they
     were. A processor does not refuse memory that it does not have, so waiting for a shortage would be too late there.
@@ -101,7 +101,7 @@ def parts_text(why: str, parts: int) -> str:
 
 
 def note_sizes(sizes: dict[int, int]) -> Callable[[Tensor], Tensor]:
-    """Return a hook that notes the bytes of each tensor that is kept for the gradients, by its place in memory."""
+    """Return a hook that notes the bytes of each tensor kept for the gradients, by its address."""
 
     def note(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
@@ -112,7 +112,7 @@ def note_sizes(sizes: dict[int, int]) -> Callable[[Tensor], Tensor]:
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
-    """Return the state of the random numbers of the processor, and of another device if that is used."""
+    """Return the random state of the processor, and of the graphics device if one is used."""
     found = {"random": torch.get_rng_state()}
     if device.type == "cuda":
         found["random_device"] = torch.cuda.get_rng_state(device)

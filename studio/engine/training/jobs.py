@@ -30,6 +30,7 @@ from studio.engine.training.loading import TrainingData, load_data, without_repo
 from studio.engine.training.previews import RunPreviews
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings, with_signals
 from studio.engine.training.scanning import FileMessages
+from studio.engine.training.training_run import TrainingRun
 from studio.engine.training.waiting import keep_trying
 from studio.library import models, runs, storage
 from studio.media import dataset
@@ -70,14 +71,14 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         job=command.job, used=data.report.used, skipped=not_used, duplicates=data.report.duplicates
     )
     with run_lock.hold_run(folder):
-        run = loop.TrainingRun(config, folder, device.torch_device, _start_weights(command))
+        run = TrainingRun(config, folder, device.torch_device, _start_weights(command))
         known, test = _training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
         known, watch = split_validation(known, data.name)
         followed = followed_signal(config.recipe, config.sample_rate, config.levels)
         learn, watch, test = yield from _with_signals(followed, known, watch, test)
         _set_usual_signal(run, learn)
         is_same = _check_resumed(run, hash_training_data(data), force=command.force)
-        run.team.share_examples(msgspec.json.encode(config), learn)
+        run.process_group.broadcast_examples(msgspec.json.encode(config), learn)
         output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
         path = output / f"{config.name}.safetensors"
         classes = _class_names(data, run.model)
@@ -85,9 +86,9 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
             _prepare_export(run, learn, watch, is_same=is_same)
         else:
             previews = RunPreviews(run, command.sample_seeds, learn, test)
-            moments = loop.train_run(run, learn, watch, bf16=device.has_bf16)
+            results = loop.train_run(run, learn, watch, bf16=device.has_bf16)
             export = partial(_export_snapshot, command.job, run, path, learn, classes)
-            yield from _learn(command, run, moments, previews, requests, export)
+            yield from _learn(command, run, results, previews, requests, export)
         card, file = model_export.make_model(run, learn, watch, test, classes)
         yield from _write_model(command.job, path, file)
         outcome = runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact)
@@ -98,8 +99,8 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
 
 def _learn(
     command: wire.Train,
-    run: loop.TrainingRun,
-    moments: Generator[loop.Moment, None, None],
+    run: TrainingRun,
+    results: Generator[loop.StepResult, None, None],
     previews: RunPreviews,
     requests: RunRequests,
     export_snapshot: Callable[[], EventSteps],
@@ -108,12 +109,12 @@ def _learn(
     runs.forget_outcome(run.folder)
     source = os.path.abspath(command.source)
     is_known = False
-    with contextlib.closing(moments):
-        for moment in moments:
+    with contextlib.closing(results):
+        for result in results:
             if not is_known:  # only now it is certain that the run is kept
                 yield from _keep_trying(command.job, lambda: runs.write_source(run.folder, source))
                 is_known = True
-            yield from _report_progress(command.job, run.config, moment)
+            yield from _report_progress(command.job, run.config, result)
             run.ends_early = requests.finish
             if requests.sample or previews.is_due:
                 requests.sample = False
@@ -126,7 +127,7 @@ def _learn(
 
 
 def _export_snapshot(
-    job: str, run: loop.TrainingRun, path: Path, learn: TrainingExamples | TrainingRecordings, classes: tuple[str, ...]
+    job: str, run: TrainingRun, path: Path, learn: TrainingExamples | TrainingRecordings, classes: tuple[str, ...]
 ) -> EventSteps:
     """Write the newest weights as a model, and report it."""
     _, file = model_export.make_snapshot(run, learn, classes)
@@ -135,7 +136,7 @@ def _export_snapshot(
 
 
 def _prepare_export(
-    run: loop.TrainingRun,
+    run: TrainingRun,
     learn: TrainingExamples | TrainingRecordings,
     watch: TrainingExamples | TrainingRecordings,
     *,
@@ -176,7 +177,7 @@ def _with_signals(follow: FollowedSignal | None, *sides: Examples) -> Generator[
     return tuple(found)
 
 
-def _set_usual_signal(run: loop.TrainingRun, learn: Examples) -> None:
+def _set_usual_signal(run: TrainingRun, learn: Examples) -> None:
     """Let a new model follow a recording that it learns from, if no other is given."""
     if run.resumed or not isinstance(learn, TrainingRecordings) or learn.follow is None:
         return
@@ -200,7 +201,7 @@ def _check_memory(config: TrainingConfig, device: ComputeDevice) -> None:
     free = free_memory(device.torch_device)
     if needed > free:
         raise BadTrainingConfig(
-            f"This model needs {needed / 1e9:,.0f} GB of memory for training, but {free / 1e9:,.1f} GB are free. "
+            f"Training this model needs {needed / 1e9:,.0f} GB of memory, but {free / 1e9:,.1f} GB are free. "
             "Choose a smaller size or preset."
         )
 
@@ -243,30 +244,30 @@ def _load_training_data(
             steps.close()
 
 
-def _report_progress(job: str, config: TrainingConfig, moment: loop.Moment) -> EventSteps:
+def _report_progress(job: str, config: TrainingConfig, result: loop.StepResult) -> EventSteps:
     """Yield the state of a run as messages."""
-    if moment is None or isinstance(moment, Pause):
-        yield moment
+    if result is None or isinstance(result, Pause):
+        yield result
         return
-    if isinstance(moment, str):
-        yield wire.Notice(job=job, text=moment)
+    if isinstance(result, str):
+        yield wire.Notice(job=job, text=result)
         return
-    if moment.notice:
-        yield wire.Notice(job=job, text=moment.notice)
+    if result.notice:
+        yield wire.Notice(job=job, text=result.notice)
     yield wire.TrainingProgress(
         job=job,
-        step=moment.step,
+        step=result.step,
         steps=config.plan.steps,
-        loss=moment.loss,
-        held_out=moment.held_out,
-        rate=moment.rate,
-        seconds_left=moment.seconds_left,
-        seconds=moment.seconds,
-        unsaved_seconds=moment.unsaved_seconds,
+        loss=result.loss,
+        held_out=result.held_out,
+        rate=result.rate,
+        seconds_left=result.seconds_left,
+        seconds=result.seconds,
+        unsaved_seconds=result.unsaved_seconds,
     )
 
 
-def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> bool:
+def _check_resumed(run: TrainingRun, data: str, *, force: bool) -> bool:
     """Compare a resumed run with the present training data, and store their hash. Return whether they are the same.
 
     Raises BadTrainingConfig, or OtherArtworks unless `force` is true.

@@ -1,21 +1,15 @@
-"""Train a model: the loop, from top to bottom, and the run that it belongs to."""
+"""Train a model: the loop, from top to bottom."""
 
 import atexit
-import contextlib
-import copy
 import math
 import sys
 import time
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Generator
+from dataclasses import dataclass
 
 import msgspec
 import torch
-from torch import Tensor
 
-from studio import zoo
 from studio.density.model import Model
 from studio.engine.device import release_memory, used_memory
 from studio.engine.errors import is_out_of_memory
@@ -24,44 +18,17 @@ from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint, evaluation, gradients
 from studio.engine.training.batches import batch_of_step, cuts_of_step, first_examples, variation_of
 from studio.engine.training.clock import TrainingClock
-from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_to_dict
-from studio.engine.training.distributed import Team, present_team
+from studio.engine.training.config import TrainingPlan
 from studio.engine.training.recordings import TrainingRecordings
 from studio.engine.training.run_log import RunLog
-from studio.engine.training.start_weights import load_start_weights
+from studio.engine.training.training_run import RunProgress, TrainingDiverged, TrainingRun
 from studio.engine.training.waiting import keep_trying
-from studio.library import earlier_keys, runs, storage
-
-
-@dataclass
-class RunProgress:
-    """Holds the progress of a run; all of it is saved with every checkpoint."""
-
-    step: int = 0
-    loss: float = 0.0
-    """Bits per dimension of the last batch that had a finite loss."""
-    best_held_out: float = math.inf
-    rate_scale: float = 1.0
-    failures_in_a_row: int = 0
-    rollbacks: int = 0
-    seconds: float = 0.0
-    data_fingerprint: str = ""
-    """The hash of the training data."""
-    loss_curve: list[tuple[int, float, float | None]] = field(default_factory=list)
-    """For each point: the step, the training bits per dimension, and the held-out ones if they were measured."""
-    figures_since_best: int = 0
-    """The number of held-out figures that were measured since the best one."""
-    parts: int = 1
-    """In how many parts a batch is computed, because memory is short."""
-
-
-class TrainingDiverged(RuntimeError):
-    """Reports that the loss was not finite after three rollbacks. The best checkpoint is kept."""
+from studio.library import runs, storage
 
 
 @dataclass(frozen=True)
 class ProgressReport:
-    """Holds the progress of a run at one moment."""
+    """Holds the progress of a run after a step."""
 
     step: int
     loss: float
@@ -75,160 +42,8 @@ class ProgressReport:
     """Seconds since the last checkpoint."""
 
 
-Moment = ProgressReport | Pause | str | None
-"""What a training yields after a step: a report, a rest, a sentence for the user, or nothing."""
-
-
-class TrainingRun:
-    """Holds a run's model, average, optimiser and progress. If its folder exists, it is resumed from there."""
-
-    def __init__(
-        self,
-        config: TrainingConfig,
-        folder: Path,
-        device: torch.device,
-        start_weights: Mapping[str, Tensor] | None = None,
-        *,
-        resumes: bool = True,
-    ) -> None:
-        """Build the model of a config, and resume its run from its folder if there is one.
-
-        Arguments
-            start_weights: the weights of a trained model, with which a new run begins
-            resumes: whether the folder is looked into
-        """
-        self.config = config
-        self.folder = folder
-        self.device = device
-        self.team: Team = present_team() if resumes else Team()
-        torch.manual_seed(config.plan.seed)
-        try:
-            self.model = config.recipe.build(config.shape, config.levels).to(device)
-        except ValueError as error:
-            raise BadTrainingConfig(f"{error}.") from None
-        self.has_start_weights = start_weights is not None
-        if start_weights is not None:
-            load_start_weights(self.model, start_weights)
-        zoo.channels_last(self.model)
-        self.average: Model = copy.deepcopy(self.model).eval()
-        plan = config.plan
-        self.optimiser = torch.optim.AdamW(self.model.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
-        self.progress = RunProgress()
-        self._saved_step = 0
-        self.ends_early = False
-        """Whether the next step is the last one."""
-        self.is_consistent = True
-        """Whether model, average and optimiser belong to the same step. While they are updated, they do not."""
-        self.notices = list[str]()
-        """Sentences for the user since the last report."""
-        self.resumed = resumes and self.team.is_first and self.restore(checkpoint.load_newest(folder))
-
-    def restore(self, found: tuple[dict[str, Tensor], dict[str, Any]] | None) -> bool:
-        """Take over a checkpoint. Return whether there is one. Raises BadTrainingConfig if it has other settings."""
-        if found is None:
-            return False
-        tensors, stored = found
-        state = earlier_keys.CHECKPOINT.to_present(stored)
-        saved = msgspec.convert(state["config"]["recipe"], zoo.Recipe)
-        old = state["config"]
-        new = self.config
-        begun = (saved, tuple(old["shape"]), old.get("levels", 256), old.get("sample_rate", 0))
-        if begun != (new.recipe, new.shape, new.levels, new.sample_rate):
-            raise BadTrainingConfig(
-                f'"{self.folder.name}" was started with other settings and was left unchanged. '
-                "Use the same settings, or another name"
-            )
-        for prefix, model in (("model.", self.model), ("average.", self.average)):
-            model.load_state_dict({k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)})
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in tensors.items():
-            if key.startswith("optimiser."):
-                _, index, name = key.split(".")
-                moments.setdefault(int(index), {})[name] = tensor
-        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
-        gradients.restore_random_state(tensors, self.device)
-        self.progress = RunProgress(**state["progress"])
-        self._saved_step = self.progress.step
-        saved_steps = [entry.step for entry in checkpoint.list_checkpoints(self.folder) if not entry.best]
-        if self.team.is_first and max(saved_steps, default=0) > self.progress.step:
-            self.notices.append(
-                f"The last save was damaged. The one before is used, so it continues from step {self.progress.step:,}."
-            )
-        return True
-
-    def save_checkpoint(self, *, best: bool = False) -> None:
-        """Save everything as a checkpoint; `best` saves the average alone, as the best so far.
-
-        Only the first process of a team saves. Raises storage.NotSaved, and checkpoint.NotFiniteWeights.
-        """
-        if self.team.is_first:
-            self.check_folder()
-            checkpoint.add_checkpoint(self.folder, *self.contents(best=best), best=best)
-        if not best:
-            self._saved_step = self.progress.step
-
-    def contents(self, *, best: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the tensors and the values of a checkpoint."""
-        state = {
-            "config": config_to_dict(self.config),
-            "progress": vars(self.progress),
-            "step": self.progress.step,
-        }
-        tensors = {f"average.{k}": t for k, t in self.average.state_dict().items()}
-        if not best:
-            tensors |= {f"model.{k}": t for k, t in self.model.state_dict().items()}
-            for index, moments in self.optimiser.state_dict()["state"].items():
-                tensors |= {f"optimiser.{index}.{name}": t for name, t in moments.items()}
-            tensors |= gradients.random_state(self.device)
-        return tensors, state
-
-    def close(self) -> None:
-        """Save what was learned since the last checkpoint; delete a run that has learned nothing.
-
-        Raises storage.NotSaved.
-        """
-        if self.progress.step == 0:
-            self.discard()
-        elif self.progress.step != self._saved_step and self.is_consistent and not self.team.is_broken:
-            with contextlib.suppress(checkpoint.NotFiniteWeights):
-                self.save_checkpoint()
-
-    def close_at_exit(self) -> None:
-        """Close the run before the program ends, if nobody has ended its training."""
-        with contextlib.suppress(OSError):
-            self.close()
-
-    def check_folder(self) -> None:
-        """Raise storage.NotSaved if the run's folder is not there, for example because its disk was removed.
-
-        Then an empty folder may be in its place, which must not be mistaken for it.
-        """
-        if not (self.folder / "study.json").exists():
-            raise storage.NotSaved(self.folder, "missing", f'The folder of "{self.folder.name}" is not there.')
-
-    def discard(self) -> None:
-        """Delete a run that has learned nothing, so that its name is free."""
-        if not self.team.is_first:
-            return
-        for entry in checkpoint.list_checkpoints(self.folder):
-            storage.delete_file(self.folder / "checkpoints" / entry.file)
-        storage.delete_file(self.folder / "checkpoints" / "manifest.json")
-        storage.remove_if_empty(self.folder / "checkpoints")
-        for name in ("study.json", runs.LOG_FILE):
-            storage.delete_file(self.folder / name)
-        storage.remove_if_empty(self.folder)
-
-    def roll_back(self) -> None:
-        """Return to the newest good checkpoint with half the rate. Raises TrainingDiverged after the third time."""
-        rollbacks = self.progress.rollbacks + 1
-        scale = self.progress.rate_scale / 2
-        if rollbacks > 3:
-            raise TrainingDiverged("the loss was not finite after three rollbacks. The best checkpoint is kept")
-        if not self.restore(self.team.share_checkpoint(lambda: checkpoint.load_newest(self.folder))):
-            raise TrainingDiverged("the loss was not finite before the first checkpoint. Try a lower learning rate")
-        self.progress.rollbacks = rollbacks
-        self.progress.rate_scale = scale
-        self.progress.failures_in_a_row = 0
+StepResult = ProgressReport | Pause | str | None
+"""What a training yields after a step: a report, a Pause, a sentence for the user, or nothing."""
 
 
 def learning_rate_at(step: int, plan: TrainingPlan, scale: float) -> float:
@@ -253,7 +68,7 @@ def train_run(
     held_out: TrainingExamples | TrainingRecordings,
     *,
     bf16: bool,
-) -> Generator[Moment, None, None]:
+) -> Generator[StepResult, None, None]:
     """Train on `learn` until the plan's last step and evaluate on `held_out`.
 
     `held_out` must not be the test artworks. Yields after each step on a batch, so that other jobs get their turn: a
@@ -269,16 +84,16 @@ def train_run(
     is_last = False
     atexit.register(run.close_at_exit)
     try:
-        if run.team.is_first:
+        if run.process_group.is_first:
             _prepare_run(run, learn)
             log.forget_after(run.progress.step)
-        run.team.connect_run(run)
+        run.process_group.connect_run(run)
         is_last = run.progress.step == plan.steps
         if is_last:  # it was stopped after its last step
             yield ProgressReport(plan.steps, run.progress.loss, None, 0.0, 0.0, "", run.progress.seconds)
         while not is_last:
             # Take one step on one batch.
-            is_last = run.team.begin_step(run.device, ends_early=run.ends_early)
+            is_last = run.process_group.begin_step(run.device, ends_early=run.ends_early)
             notice = train_step(run, next_batch(run, learn), bf16=bf16)
             progress = run.progress  # a new object if the step rolled back
             progress.step += 1
@@ -293,7 +108,7 @@ def train_run(
                 if not is_last and 0 < plan.patience <= progress.figures_since_best:
                     is_last = True
                     run.notices.append(_early_stop_text(progress))
-            run.team.end_step()
+            run.process_group.end_step()
 
             # Describe the progress now and then, and save.
             report = None
@@ -311,7 +126,7 @@ def train_run(
         atexit.unregister(run.close_at_exit)
         if not sys.is_finalizing():  # then nothing can be imported any more, and it is closed already
             if not is_last:
-                run.team.end(run.device)
+                run.process_group.end(run.device)
             run.close()
 
 
@@ -320,14 +135,14 @@ def _save_patiently(
 ) -> Generator[str | Pause, None, None]:
     """Save a checkpoint. While the disk refuses, wait; if weights are not finite, roll back instead.
 
-    A team cannot roll back, because its processes save at moments of the first one's clock. It raises TrainingDiverged.
+    Several processes cannot roll back, because only the first one saves. Then it raises TrainingDiverged.
     """
     try:
         for waiting in keep_trying(lambda: run.save_checkpoint(best=best)):
             with clock.wait():
                 yield waiting
     except checkpoint.NotFiniteWeights:
-        if run.team.size > 1:
+        if run.process_group.world_size > 1:
             raise TrainingDiverged("the weights were not finite. The best checkpoint is kept") from None
         run.roll_back()
         run.notices.append("The weights were not finite. Training continues from the last save at half the rate.")
@@ -360,7 +175,7 @@ def _report_progress(
         memory=used_memory(run.device),
         notices=tuple(run.notices),
     )
-    if run.team.is_first:
+    if run.process_group.is_first:
         log.add(line)
     notice = " ".join(run.notices)
     run.notices.clear()
@@ -381,7 +196,7 @@ def _prepare_run(run: TrainingRun, learn: TrainingExamples | TrainingRecordings)
             lambda count: _initialise(run, learn.select(slice(count))), run.model.initialisation_count, run.device
         )
     few = first_examples(learn, run.config.plan, run.model, gradients.MEASURED_EXAMPLES).to(run.device)
-    if run.team.size == 1:
+    if run.process_group.world_size == 1:
         run.progress.parts = gradients.parts_that_fit(run.model, few, run.config.plan.batch)
     if run.progress.parts > 1:
         run.notices.append(gradients.parts_text("Memory is short", run.progress.parts))
@@ -429,11 +244,11 @@ def train_step(run: TrainingRun, batch: TrainingExamples, *, bf16: bool) -> str:
 def _compute_gradients(run: TrainingRun, batch: TrainingExamples, *, bf16: bool) -> tuple[float, str]:
     """Compute the gradients of a batch; return its loss, and a sentence if memory ran out.
 
-    Each time that it runs out, the batch is divided into twice as many parts. A team divides it among its processes
-    only. Raises gradients.NotEnoughMemory.
+    Each time that it runs out, the batch is divided into twice as many parts. Several processes do not divide their
+    rows further. Raises gradients.NotEnoughMemory.
     """
-    if run.team.size > 1:
-        return run.team.backward(run.model, batch, bf16=bf16), ""
+    if run.process_group.world_size > 1:
+        return run.process_group.backward(run.model, batch, bf16=bf16), ""
     progress = run.progress
     random = gradients.random_state(run.device)
     notice = ""
@@ -483,7 +298,7 @@ def _measure_held_out(
 
     Returns None if they are not finite.
     """
-    measured = run.team.share_number(lambda: _measure(run, learn, held_out))
+    measured = run.process_group.broadcast_number(lambda: _measure(run, learn, held_out))
     progress = run.progress
     progress.figures_since_best += 1
     if measured < progress.best_held_out:
@@ -522,4 +337,4 @@ def _early_stop_text(progress: RunProgress) -> str:
     """Return the sentence for a run that stops by itself. A resumed run has its whole patience again."""
     count = progress.figures_since_best
     progress.figures_since_best = 0
-    return f"It stopped by itself: it got no better at unseen artworks in {count} figures. The best model is kept."
+    return f"It stopped by itself: {count} held-out figures in a row were no better. The best model is kept."

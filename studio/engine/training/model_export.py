@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -18,9 +17,8 @@ from studio.engine.generation import latent_directions
 from studio.engine.levels import TrainingExamples, sound_of_levels, to_arrays
 from studio.engine.training import checkpoint, evaluation, temperature_range
 from studio.engine.training.config import TrainingConfig
-from studio.engine.training.loop import TrainingRun
 from studio.engine.training.recordings import TrainingRecordings
-from studio.library import storage
+from studio.engine.training.training_run import TrainingRun
 from studio.library.card import Card
 
 COVER_ARTWORKS = 9
@@ -37,23 +35,6 @@ _SAME = 0.002
 
 class FiguresNotFinite(ValueError):
     """Reports that a run was not exported, because its figures are not finite; a sentence."""
-
-
-def export_model(
-    run: TrainingRun,
-    path: Path,
-    learn: TrainingExamples | TrainingRecordings,
-    watch: TrainingExamples | TrainingRecordings,
-    test: TrainingExamples | TrainingRecordings,
-    classes: Sequence[str] = (),
-) -> Card:
-    """Write the best average of a run as a trained model and return its card.
-
-    Raises FiguresNotFinite as `make_model`, and storage.NotSaved.
-    """
-    card, data = make_model(run, learn, watch, test, classes)
-    storage.write_file(path, data)
-    return card
 
 
 def make_model(
@@ -98,7 +79,7 @@ def make_model(
 def make_snapshot(
     run: TrainingRun, learn: TrainingExamples | TrainingRecordings, classes: Sequence[str] = ()
 ) -> tuple[Card, bytes]:
-    """Return the card and the file of the newest average of a run, to play with while the run continues.
+    """Return the card and the file of a model of the newest average, while the run continues.
 
     Its figure is the best one of the validation artworks so far. The file of `make_model` replaces it at the end.
     """

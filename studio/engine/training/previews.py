@@ -1,4 +1,4 @@
-"""Draw the same seeds now and then while a model learns, and keep the samples in the run's folder.
+"""Draw the same seeds again while a model learns, and keep the samples in the run's folder.
 
 All samples are compared with the training artworks, and the newest are kept beside those that are nearest to them.
 """
@@ -16,12 +16,13 @@ from studio import zoo
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import DecodingStep, Model
 from studio.engine.events import EventSteps
+from studio.engine.generation.sampling import recording_temperatures
 from studio.engine.levels import TrainingExamples, to_arrays
 from studio.engine.training import evaluation
-from studio.engine.training.loop import TrainingRun
 from studio.engine.training.nearest import NearestArtworks
 from studio.engine.training.nearest_sounds import NearestRecordings
 from studio.engine.training.recordings import TrainingRecordings
+from studio.engine.training.training_run import TrainingRun
 from studio.library import runs, storage
 from studio.library.runs import SAMPLES_FOLDER
 from studio.wire import messages as wire
@@ -129,6 +130,7 @@ class RunPreviews:
             yield from model.sample_steps(seeds, temperature=config.temperature)
             return
         samples = min(round(SOUND_SECONDS * config.sample_rate), model.shape[0])
-        temperatures = torch.full((samples,), config.temperature, device=self._run.device, dtype=model.dtype)
-        temperatures[: round(0.002 * config.sample_rate)] = max(config.temperature, config.opening_temperature)
+        temperatures = recording_temperatures(
+            model, samples, config.sample_rate, config.temperature, config.opening_temperature
+        )
         yield from model.sample_steps(seeds, temperature=temperatures, samples=samples)

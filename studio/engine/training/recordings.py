@@ -105,7 +105,10 @@ class TrainingRecordings:
         )
 
     def usual_signal(self, frames: int) -> Tensor:
-        """Return the signal `(numbers, frames)` of the first sound that is so long, else of the longest, repeated."""
+        """Return the signal `(numbers, frames)` of the first sound that is long enough.
+
+        If there is none, the longest is repeated.
+        """
         long = next((each for each in self.signals if each.shape[1] >= frames), None)
         longest = max(self.signals, key=lambda each: each.shape[1]) if long is None else long
         return longest[:, torch.arange(frames) % longest.shape[1]]

@@ -77,7 +77,7 @@ class FileMessages:
         return shown
 
     def message(self, done: int, total: int, *, is_last: bool = False) -> wire.FilesExamined | None:
-        """Return the next message if there is enough for one, or if it is the last; None otherwise."""
+        """Return the next message if it is due or the last; None otherwise."""
         now = time.monotonic()
         is_due = len(self._files) >= FILES_PER_MESSAGE or now - self._sent > SECONDS_PER_MESSAGE
         if not self._files or not (is_due or is_last):
@@ -204,7 +204,10 @@ def is_pack(source: Path, rate: int) -> bool:
 
 
 def choose_medium(source: Path, shape: tuple[int, ...], rate: int) -> tuple[tuple[int, ...], int]:
-    """Return the shape of pictures and 0, or no shape and the rate of recordings, by the names of the first files."""
+    """Return the shape of pictures and 0, or no shape and the rate of recordings.
+
+    The names of the first files decide.
+    """
     if not source.is_dir():
         return shape, 0
     if (source / "index.csv").is_file():

@@ -15,8 +15,9 @@ from studio.engine.training import config as configs
 from studio.engine.training.checkpoint import KEPT_CHECKPOINTS
 from studio.engine.training.config import TrainingConfig, TrainingPlan, config_to_dict
 from studio.engine.training.gradients import note_sizes
-from studio.engine.training.loop import TrainingRun, train_step
+from studio.engine.training.loop import train_step
 from studio.engine.training.recordings import CutExamples
+from studio.engine.training.training_run import TrainingRun
 from studio.library import models
 from studio.media import dataset
 from studio.wire import messages as wire

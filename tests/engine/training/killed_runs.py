@@ -22,7 +22,7 @@ from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint, run_lock
 from studio.engine.training.config import TrainingConfig
 from studio.library import runs
-from tests.engine.training.tiny_run import make_config, make_pictures, moments, new_run, weights
+from tests.engine.training.tiny_run import make_config, make_pictures, new_run, training_steps, weights
 
 SAVE_SECONDS = 0.02
 """Seconds between two checkpoints, so that many kills come while one is written."""
@@ -37,7 +37,7 @@ def kill_and_resume(folder: Path, count: int, seed: int) -> dict[str, Any]:
     x = make_pictures()
     undisturbed = new_run(folder / "undisturbed", config)
     began = time.monotonic()
-    for _ in moments(undisturbed, x):
+    for _ in training_steps(undisturbed, x):
         continue
     longest = STEPS_EACH * (time.monotonic() - began) / config.plan.steps
     home = folder / "killed"
@@ -52,14 +52,14 @@ def kill_and_resume(folder: Path, count: int, seed: int) -> dict[str, Any]:
         if has_learned and (found is None or runs.read_run(home) is None):
             seen["unreadable"] += 1
         kept = found or 0
-        since = [moment for step, moment in steps if step >= kept]
+        since = [result for step, result in steps if step >= kept]
         lost.append(killed - since[0] if since else 0.0)
         logged = [one["step"] for one in map(json.loads, _log_lines(home))]
         seen["doubled_lines"] += len(logged) - len(set(logged))
         seen["ended_early"] += kept == config.plan.steps
     run = new_run(home, config)
     resumed_at = run.progress.step
-    for _ in moments(run, x):
+    for _ in training_steps(run, x):
         continue
     ours, others = ([list(point) for point in one.progress.loss_curve if point[2]] for one in (run, undisturbed))
     return {
@@ -100,7 +100,7 @@ def _train_and_tell(home: Path, config: TrainingConfig, x: TrainingExamples, wri
         with run_lock.hold_run(home):
             run = new_run(home, config)
             os.write(writer, _MESSAGE.pack(run.progress.step, time.monotonic()))
-            for _ in moments(run, x):
+            for _ in training_steps(run, x):
                 os.write(writer, _MESSAGE.pack(run.progress.step, time.monotonic()))
         status = 0
     finally:

@@ -9,8 +9,16 @@ import torch
 from safetensors.torch import load
 from torch import Tensor
 
-from studio.engine.training.loop import TrainingRun
-from tests.engine.training.tiny_run import WITH_STATISTICS, make_config, make_pictures, moments, new_run, train, weights
+from studio.engine.training.training_run import TrainingRun
+from tests.engine.training.tiny_run import (
+    WITH_STATISTICS,
+    make_config,
+    make_pictures,
+    new_run,
+    train,
+    training_steps,
+    weights,
+)
 
 NAN = float("nan")
 Plant = Callable[[TrainingRun], None]
@@ -62,13 +70,13 @@ def test_a_run_recovers_from_a_number_that_is_not_finite(plant: Plant, tmp_path:
     is_planted = False
     notices = []
     files: dict[str, bytes] = {}
-    for moment in moments(run, make_pictures()):
+    for result in training_steps(run, make_pictures()):
         if not is_planted and run.progress.step == step_of_fault:
             plant(run)
             is_planted = True
         for path in (tmp_path / "checkpoints").glob("*.safetensors"):
             files.setdefault(path.name, path.read_bytes())
-        notices += [moment.notice] if getattr(moment, "notice", "") else []
+        notices += [result.notice] if getattr(result, "notice", "") else []
     assert run.progress.step == 12 and bool(weights(run).isfinite().all())
     assert all(bool(buffer.isfinite().all()) for buffer in run.model.buffers() if buffer.is_floating_point())
     assert notices, "the user is told"
@@ -80,7 +88,7 @@ def test_a_run_recovers_from_a_number_that_is_not_finite(plant: Plant, tmp_path:
 def test_a_batch_of_broken_numbers_leaves_the_statistics_of_batch_norm_alone(tmp_path: Path) -> None:
     x = make_pictures()
     run = new_run(tmp_path, make_config(WITH_STATISTICS, steps=4, evaluate_every=4))
-    steps = moments(run, x)
+    steps = training_steps(run, x)
     next(steps)
     before = [buffer.clone() for buffer in run.model.buffers()]
     plant_in_batch(run)
@@ -92,7 +100,7 @@ def test_a_batch_of_broken_numbers_leaves_the_statistics_of_batch_norm_alone(tmp
 def test_a_run_whose_weights_break_while_it_is_closed_keeps_its_last_save(tmp_path: Path) -> None:
     x = make_pictures()
     run = new_run(tmp_path, make_config(steps=20, save_every_seconds=1e9))
-    steps = moments(run, x)
+    steps = training_steps(run, x)
     for _ in range(3):
         next(steps)
     plant_in_weight(run)

@@ -10,7 +10,7 @@ import torch
 
 from studio.engine.training import checkpoint
 from studio.library import runs
-from tests.engine.training.tiny_run import make_config, make_pictures, moments, new_run, train, weights
+from tests.engine.training.tiny_run import make_config, make_pictures, new_run, train, training_steps, weights
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_any_flipped_bit_in_a_run_is_noticed_and_the_checkpoint_before_is_used(t
     config = make_config(save_every_seconds=1e-9, steps=6, evaluate_every=3)
     run = new_run(tmp_path, config)
     saved: dict[int, torch.Tensor] = {}
-    for _ in moments(run, make_pictures()):
+    for _ in training_steps(run, make_pictures()):
         saved[run.progress.step] = weights(run)
     files = [tmp_path / "study.json", *sorted((tmp_path / "checkpoints").iterdir())]
     assert len(files) == 6, "its config, three checkpoints, the best and the manifest"
@@ -125,7 +125,7 @@ def test_any_flipped_bit_in_a_run_is_noticed_and_the_checkpoint_before_is_used(t
 def test_the_user_is_told_that_the_last_save_was_damaged(tmp_path: Path) -> None:
     config = make_config(save_every_seconds=1e-9, steps=6)
     run = new_run(tmp_path, config)
-    steps = moments(run, make_pictures())
+    steps = training_steps(run, make_pictures())
     for _ in range(3):
         next(steps)
     steps.close()

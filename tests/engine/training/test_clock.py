@@ -17,15 +17,15 @@ PROGRAM = """
 import json, sys, time
 from pathlib import Path
 from studio.engine.training import clock, loop
-from tests.engine.training.tiny_run import make_config, make_pictures, moments, new_run
+from tests.engine.training.tiny_run import make_config, make_pictures, new_run, training_steps
 
 clock.STANDSTILL_SECONDS = clock.REPORT_SECONDS = 0.5
 x = make_pictures()
 run = new_run(Path(sys.argv[1]), make_config(steps=10**6, evaluate_every=10**6))
-for moment in moments(run, x):
+for result in training_steps(run, x):
     time.sleep(0.01)
-    if moment is not None:
-        print(json.dumps([time.monotonic(), moment.step, moment.seconds, moment.seconds_left]), flush=True)
+    if result is not None:
+        print(json.dumps([time.monotonic(), result.step, result.seconds, result.seconds_left]), flush=True)
 """
 
 

@@ -14,14 +14,14 @@ from studio.engine.followed_signal import FollowedSignal
 from studio.engine.training import distributed
 from studio.engine.training.config import BadTrainingConfig
 from studio.engine.training.recordings import TrainingRecordings
-from tests.engine.training.team_program import RECIPES
+from tests.engine.training.process_group_program import RECIPES
 from tests.limits import LIMIT
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_two_processes_compute_the_loss_gradient_and_statistics_of_one() -> None:
-    program = str(Path(__file__).with_name("team_program.py"))
+    program = str(Path(__file__).with_name("process_group_program.py"))
     words = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", program]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     found = subprocess.run(words, capture_output=True, text=True, env=env, timeout=LIMIT * 5)
@@ -47,11 +47,11 @@ def test_all_processes_have_the_same_recordings_and_what_is_followed_of_them() -
 
 
 def test_a_batch_has_a_row_for_every_process() -> None:
-    team = distributed.Team(rank=1, size=3)
-    rows = [distributed.Team(rank, 3).rows_of(8) for rank in range(3)]
+    group = distributed.ProcessGroup(rank=1, world_size=3)
+    rows = [distributed.ProcessGroup(rank, 3).rows_of(8) for rank in range(3)]
     assert [number for part in rows for number in range(8)[part]] == list(range(8))
     with pytest.raises(BadTrainingConfig, match="A batch of 2 cannot be shared by 3 processes"):
-        team.rows_of(2)
+        group.rows_of(2)
 
 
 def test_each_process_of_a_computer_has_a_graphics_card_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -345,6 +345,6 @@ def test_a_model_that_cannot_fit_into_memory_is_refused_before_it_takes_any(
     recipe: zoo.Recipe, shape: tuple[int, ...], tmp_path: Path, studio_home: Path
 ) -> None:
     source = pack(tmp_path / "p.npz", pictures(8), pictures(2, 1))
-    with pytest.raises(BadTrainingConfig, match=r"needs [\d,]+ GB of memory for training, but [\d.,]+ GB are free"):
+    with pytest.raises(BadTrainingConfig, match=r"needs [\d,]+ GB of memory, but [\d.,]+ GB are free"):
         learn(tmp_path, source, make_config(recipe, shape))
     assert not (tmp_path / "run").exists()

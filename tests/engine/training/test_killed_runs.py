@@ -30,9 +30,9 @@ def test_thirty_kills_at_random_moments_leave_a_run_that_continues_bit_for_bit(t
 ABANDON = """
 import sys
 from pathlib import Path
-from tests.engine.training.tiny_run import make_config, make_pictures, moments, new_run
+from tests.engine.training.tiny_run import make_config, make_pictures, new_run, training_steps
 run = new_run(Path(sys.argv[1]), make_config(save_every_seconds=1e9))
-steps = moments(run, make_pictures())
+steps = training_steps(run, make_pictures())
 for _ in range(3):
     next(steps)
 """

@@ -11,8 +11,9 @@ from studio.engine.levels import TrainingExamples
 from studio.engine.training import clock as training_clock
 from studio.engine.training import loop
 from studio.engine.training.config import TrainingConfig, TrainingPlan
-from studio.engine.training.loop import TrainingRun, train_run
+from studio.engine.training.loop import train_run
 from studio.engine.training.pace import WINDOW_SECONDS, Pace
+from studio.engine.training.training_run import TrainingRun
 
 STEPS = 400
 

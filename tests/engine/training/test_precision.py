@@ -13,8 +13,8 @@ from torch.overrides import TorchFunctionMode
 from studio import zoo
 from studio.engine.training import evaluation, loop
 from studio.engine.training.config import TrainingConfig, TrainingPlan
-from studio.engine.training.loop import TrainingRun
 from studio.engine.training.recordings import TrainingRecordings
+from studio.engine.training.training_run import TrainingRun
 from tests.engine.training.tiny_run import make_config, make_pictures, new_run, train
 
 

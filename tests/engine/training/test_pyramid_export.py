@@ -11,7 +11,7 @@ import torch
 from studio import cli, zoo
 from studio.density.pyramid import Pyramid
 from studio.engine.device import choose_device
-from studio.engine.generation import inpainting, sampling
+from studio.engine.generation import encoding, inpainting, sampling
 from studio.engine.generation.sampling import ModelCache
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint
@@ -75,7 +75,7 @@ def test_a_pyramid_draws_and_restores_pictures(pyramid: str, rings: np.ndarray, 
     assert together.shape == (3, 32, 32, 1)
     assert np.array_equal(drawn(loaded, [2])[0], together[1])
     for picture in (together[0], (rings[150, ..., :1] // 16 * 17).repeat(4, 0).repeat(4, 1)):
-        *_, found = sampling.encode_artwork(loaded, picture)
+        *_, found = encoding.encode_artwork(loaded, picture)
         assert found is not None
         assert (found.differing, found.latent.shape) == (0, (1, 32, 32))
         *_, score = inpainting.score_artwork(loaded, picture)

@@ -13,9 +13,17 @@ from torch import Tensor
 from studio import zoo
 from studio.engine.training import checkpoint, evaluation, gradients, loop
 from studio.engine.training.config import TrainingConfig, TrainingPlan
-from studio.engine.training.loop import TrainingRun
 from studio.engine.training.recordings import TrainingRecordings
-from tests.engine.training.tiny_run import WITH_STATISTICS, make_config, make_pictures, moments, new_run, train, weights
+from studio.engine.training.training_run import TrainingRun
+from tests.engine.training.tiny_run import (
+    WITH_STATISTICS,
+    make_config,
+    make_pictures,
+    new_run,
+    train,
+    training_steps,
+    weights,
+)
 from tests.limits import LIMIT
 
 SHORTAGES: dict[str, Callable[[], BaseException]] = {
@@ -61,7 +69,7 @@ def test_a_resumed_run_keeps_its_parts_and_continues_bit_for_bit(tmp_path: Path)
     train(whole, x)
     first = new_run(tmp_path / "parts")
     limit_batch(first, 4, SHORTAGES["cpu"])
-    steps = moments(first, x)
+    steps = training_steps(first, x)
     for _ in range(9):
         next(steps)
     steps.close()
@@ -75,12 +83,12 @@ def test_a_resumed_run_keeps_its_parts_and_continues_bit_for_bit(tmp_path: Path)
 def test_too_little_memory_for_one_example_ends_the_training_with_a_reason(tmp_path: Path) -> None:
     x = make_pictures()
     run = new_run(tmp_path)
-    steps = moments(run, x)
+    steps = training_steps(run, x)
     for _ in range(3):
         next(steps)
     kept = weights(run)
     limit_batch(run, 0, SHORTAGES["cpu"])
-    with pytest.raises(gradients.NotEnoughMemory, match="even with one example at a time. What was saved is kept"):
+    with pytest.raises(gradients.NotEnoughMemory, match="even for a single example. What was saved is kept"):
         list(steps)
     again = new_run(tmp_path)
     assert again.progress.step == 3 and torch.equal(weights(again), kept)
@@ -117,7 +125,7 @@ def test_a_shortage_while_measuring_takes_smaller_batches(tmp_path: Path, monkey
 def test_weights_are_not_saved_if_memory_runs_out_while_they_are_updated(tmp_path: Path) -> None:
     x = make_pictures()
     run = new_run(tmp_path, make_config(save_every_seconds=1e-9))
-    steps = moments(run, x)
+    steps = training_steps(run, x)
     for _ in range(3):
         next(steps)
     kept = weights(run)
@@ -181,8 +189,8 @@ def trained(name, limit):
     if limit:
         loop.next_batch = limited
     sentences = []
-    for moment in loop.train_run(run, x, x.select(slice(32)), bf16=False):
-        sentences += [moment.notice] if moment and moment.notice else []
+    for result in loop.train_run(run, x, x.select(slice(32)), bf16=False):
+        sentences += [result.notice] if result and result.notice else []
     return run, sentences
 
 whole, _ = trained("whole", 0)

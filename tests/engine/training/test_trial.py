@@ -13,7 +13,7 @@ from studio.engine.jobs import JobStarter
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import trial
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig
-from studio.engine.training.loop import TrainingRun
+from studio.engine.training.training_run import TrainingRun
 from studio.library import models, runs
 from studio.wire import messages as wire
 

@@ -20,7 +20,7 @@ from studio.engine.training import checkpoint, waiting
 from studio.engine.training.config import config_to_dict
 from studio.library import models, runs, storage
 from studio.wire import messages as wire
-from tests.engine.training.tiny_run import make_config, make_pictures, moments, new_run, train, weights
+from tests.engine.training.tiny_run import make_config, make_pictures, new_run, train, training_steps, weights
 
 FULL = "The disk is full, so the training waits. Nothing is lost. Free about 1 MB, and it continues by itself."
 GONE = (
@@ -72,14 +72,14 @@ def test_a_training_waits_for_a_full_disk_and_then_learns_as_if_nothing_had_happ
     disk = tmp_path / "disk"
     mount(disk, "-t", "tmpfs", "-o", "size=2m", "tmpfs")
     run = new_run(disk / "run", config)
-    steps = moments(run, x)
+    steps = training_steps(run, x)
     filler: Path | None = None
     waited: list[object] = []
-    for moment in steps:
+    for result in steps:
         if filler is None and run.progress.step == 5:
             filler = fill(disk)
-        elif isinstance(moment, str | Pause):
-            waited.append(moment)
+        elif isinstance(result, str | Pause):
+            waited.append(result)
             assert checkpoint.load_newest(disk / "run") is not None, "what was saved before stays"
             if len(waited) == 4 and filler is not None:
                 filler.unlink()
@@ -104,13 +104,13 @@ def test_a_training_waits_for_a_folder_that_is_unmounted(tmp_path: Path, mount: 
     run = new_run(home, config)
     waited: list[object] = []
     is_gone = False
-    for moment in moments(run, x):
+    for result in training_steps(run, x):
         if not is_gone and run.progress.step == 5:
             subprocess.run(["umount", "-l", home], check=True)
             is_gone = True
-        elif isinstance(moment, str | Pause):
-            waited.append(moment)
-            if moment != waiting.CONTINUES:
+        elif isinstance(result, str | Pause):
+            waited.append(result)
+            if result != waiting.CONTINUES:
                 assert list(home.iterdir()) == [], "nothing is written into the empty folder in its place"
             if len(waited) == 3:
                 mount(home, "--bind", str(stick))
@@ -125,13 +125,13 @@ def test_a_training_that_is_closed_while_it_waits_says_that_it_was_not_saved(
     x = make_pictures()
     config = make_config(save_every_seconds=1e-9)
     run = new_run(tmp_path, config)
-    steps = moments(run, x)
+    steps = training_steps(run, x)
     for _ in range(3):
         next(steps)
     refusal = storage.NotSaved(tmp_path, "full", "The disk is full: it was not saved.")
     with monkeypatch.context() as patch:
         patch.setattr(storage, "write_file", lambda *_: (_ for _ in ()).throw(refusal))
-        assert any(isinstance(moment, Pause) for moment in itertools.islice(steps, 3))
+        assert any(isinstance(result, Pause) for result in itertools.islice(steps, 3))
         with pytest.raises(storage.NotSaved, match="not saved"):
             steps.close()
     assert new_run(tmp_path, config).progress.step == 3

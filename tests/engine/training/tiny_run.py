@@ -12,7 +12,8 @@ from studio.engine.events import Pause
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import loop
 from studio.engine.training.config import TrainingConfig, TrainingPlan
-from studio.engine.training.loop import ProgressReport, TrainingRun
+from studio.engine.training.loop import ProgressReport
+from studio.engine.training.training_run import TrainingRun
 
 SIMPLE = zoo.nice.NICE(depth=2, width=8)
 """A model that computes every picture by itself, so that parts of a batch give what the whole gives."""
@@ -42,7 +43,7 @@ def make_pictures(count: int = 160) -> TrainingExamples:
     return TrainingExamples((ramp + torch.rand(count, 3, 8, 8, generator=stream) * 10).to(torch.uint8))
 
 
-def moments(run: TrainingRun, x: TrainingExamples) -> Any:
+def training_steps(run: TrainingRun, x: TrainingExamples) -> Any:
     """Return the training of a run as a generator."""
     return loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False)
 
@@ -51,12 +52,12 @@ def train(run: TrainingRun, x: TrainingExamples) -> tuple[list[ProgressReport], 
     """Train a run to its end. Return its reports, and all its sentences for the user."""
     reports: list[ProgressReport] = []
     sentences: list[str] = []
-    for moment in moments(run, x):
-        if isinstance(moment, str):
-            sentences.append(moment)
-        elif moment is not None and not isinstance(moment, Pause):
-            reports.append(moment)
-            sentences += [moment.notice] if moment.notice else []
+    for result in training_steps(run, x):
+        if isinstance(result, str):
+            sentences.append(result)
+        elif result is not None and not isinstance(result, Pause):
+            reports.append(result)
+            sentences += [result.notice] if result.notice else []
     return reports, sentences
 
 

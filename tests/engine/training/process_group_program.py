@@ -48,7 +48,7 @@ class SharedModel:
         return True
 
 
-def compare(team: distributed.Team, shape: tuple[int, ...], recipe: dict[str, Any]) -> float:
+def compare(group: distributed.ProcessGroup, shape: tuple[int, ...], recipe: dict[str, Any]) -> float:
     """Return the largest difference of loss, gradients and statistics, each relative to the largest of its kind."""
     model = zoo.recipe_from_fields(recipe).build(shape, 256)
     stream = torch.Generator().manual_seed(1)
@@ -61,17 +61,17 @@ def compare(team: distributed.Team, shape: tuple[int, ...], recipe: dict[str, An
     gradients.compute_gradients(model, batch, 1, bf16=False)  # initialises what depends on data
     model.zero_grad()
     shared = copy.deepcopy(model)
-    if not team.is_first:  # all continue with what the first process has
+    if not group.is_first:  # all continue with what the first process has
         with torch.no_grad():
             for parameter in shared.parameters():
                 parameter += 1
     torch.manual_seed(3)
     loss = gradients.compute_gradients(model, batch, 1, bf16=False)
-    team.connect_run(SharedModel(shared))
-    torch.manual_seed(3 + team.rank)
-    team.begin_step(torch.device("cpu"), ends_early=False)
-    whole = team.backward(shared, batch, bf16=False)
-    team.end_step()
+    group.connect_run(SharedModel(shared))
+    torch.manual_seed(3 + group.rank)
+    group.begin_step(torch.device("cpu"), ends_early=False)
+    whole = group.backward(shared, batch, bf16=False)
+    group.end_step()
     both = [gradients_of(model), gradients_of(shared)]
     buffers = [list(each.buffers()) for each in (model, shared)]
     return max(abs(loss / whole - 1), difference(*both), difference(*buffers))
@@ -102,9 +102,9 @@ def make_batch(model: Model, stream: torch.Generator) -> TrainingExamples:
 
 def main() -> None:
     torch.set_num_threads(1)
-    with distributed.join_team() as team:
-        found = {name: compare(team, shape, recipe) for name, (shape, recipe) in RECIPES.items()}
-    if team.is_first:
+    with distributed.join_process_group() as group:
+        found = {name: compare(group, shape, recipe) for name, (shape, recipe) in RECIPES.items()}
+    if group.is_first:
         print(json.dumps(found))
 
 

@@ -93,7 +93,7 @@ class RunSummary(msgspec.Struct, frozen=True):
 
 
 class ComparedSamples(msgspec.Struct, frozen=True, eq=False):
-    """Holds the newest samples of a run, each with the training artwork that is nearest to it.
+    """Holds the newest samples of a run, each with its nearest training artwork.
 
     Each equals only itself, because the comparison of arrays is an array.
     """

@@ -1,4 +1,4 @@
-"""Prepare some files of a folder exactly as a training does, to show them to the user."""
+"""Prepare some files as a training does, to show them to the user."""
 
 import contextlib
 import random

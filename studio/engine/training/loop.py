@@ -311,7 +311,7 @@ def _measure_held_out(
 def keep_if_best(
     run: TrainingRun, learn: TrainingExamples | TrainingRecordings, held_out: TrainingExamples | TrainingRecordings
 ) -> None:
-    """Save the average of a run that is not at work as its best model, if it is the best. Raises storage.NotSaved."""
+    """Save the average of an idle run as its best model, if it is the best. Raises storage.NotSaved."""
     measured = _measure(run, learn, held_out)
     if measured < run.progress.best_held_out:
         run.progress.best_held_out = measured

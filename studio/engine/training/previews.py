@@ -1,4 +1,4 @@
-"""Draw the same seeds again while a model learns, and keep the samples in the run's folder.
+"""Draw the same seeds again while a model learns, and keep the samples.
 
 All samples are compared with the training artworks, and the newest are kept beside those that are nearest to them.
 """
@@ -76,7 +76,7 @@ class RunPreviews:
         return bool(self._seeds) and self._drawn_step != self._run.progress.step
 
     def draw_and_keep(self, job: str) -> EventSteps:
-        """Draw, write the artworks into the run's folder, report them, and compare them with what was learned."""
+        """Draw samples, keep them in the run's folder, report them, and compare them."""
         began = time.monotonic()
         run = self._run
         model = copy.deepcopy(run.average).eval()

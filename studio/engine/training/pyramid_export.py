@@ -91,7 +91,7 @@ def _card(command: wire.MakePyramid, base: InstalledModel, details: InstalledMod
 
 
 def _joined(of_base: str, of_details: str) -> str:
-    """Return what is said about the base, and what is said about the details if that differs."""
+    """Return the text about the base, with that about the details if it differs."""
     return of_base if of_base == of_details else f"{of_base}; details: {of_details}"[:500]
 
 

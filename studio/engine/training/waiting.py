@@ -1,4 +1,4 @@
-"""Wait while the disk takes no files, so that a training loses nothing and continues by itself."""
+"""Wait while the disk takes no files, so that a training loses nothing."""
 
 import contextlib
 from collections.abc import Callable, Generator

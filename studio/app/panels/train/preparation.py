@@ -1,4 +1,4 @@
-"""Holds how the files of a folder become artworks, and how those are varied while a model learns."""
+"""Holds the options by which files become artworks, and by which artworks are varied."""
 
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple, get_args

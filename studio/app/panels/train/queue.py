@@ -193,7 +193,7 @@ class TrainingQueue(State):
     # ── plain data: restart ──────────────────────────────────────────────────────────────────────
 
     def record(self) -> list[dict[str, Any]]:
-        """Return the waiting trainings as JSON can hold them, with one that has not taken a step yet."""
+        """Return the waiting trainings as plain data, with one that has not taken a step."""
         begun = () if self._beginning is None else (self._beginning,)
         return [
             {"config": training.config, "source": training.source, "start_model": training.start_model}

@@ -231,7 +231,7 @@ class TrainingSettings(State):
         self.fault.set("")
 
     def prepare_if_needed(self) -> None:
-        """Ask the engine again if the cost is not known, for example because trial steps gave way to a training."""
+        """Ask the engine again if the cost is unknown, for example after a training interrupted the trial steps."""
         if self.cost.get() is None and not self._request.running.get():
             self.prepare()
 

@@ -193,7 +193,7 @@ class TrainState(PanelState):
                 pass
 
     def start(self) -> None:
-        """Start a training on the folder once the engine has prepared it, or let it wait for the one at work."""
+        """Start a training on the folder, or add it to the queue while another is at work."""
         if not self.folder.source.get():
             return
         training = self._make_training()
@@ -287,7 +287,7 @@ class TrainState(PanelState):
             self.player.play((samples.step, row), samples.artworks[row], shown.sample_rate)
 
     def play_pair(self, place: int, side: int) -> None:
-        """Play a sample of a sound run that is shown beside its nearest training artwork, or that one."""
+        """Play a sample of a compared pair, or the training artwork beside it."""
         shown = self.run.shown.get()
         pairs = make_pairs(self.run.compared.get())
         if shown is not None and len(shown.shape) == 1 and place < len(pairs):
@@ -296,7 +296,7 @@ class TrainState(PanelState):
             self.player.play((self.run.step.get(), place, side), sound, shown.sample_rate)
 
     def show_pairs(self, shows: bool = True) -> None:
-        """Show the newest samples beside their nearest training artworks in place of the curve, or no longer."""
+        """Show or hide the newest samples beside their nearest training artworks."""
         self.shows_pairs.set(shows and self.run.compared.get() is not None)
 
     def close_pairs(self) -> bool:

@@ -53,8 +53,10 @@ TABLE = {  # the longest name that fits a file is its part; a part may always im
     ),
     "studio.engine.audio": _floor(world="torchaudio"),
     "studio.cli": _floor(
-        "studio.streams studio.engine studio.zoo studio.wire studio.media studio.library", "numpy msgspec"
+        "studio.streams studio.engine studio.zoo studio.wire studio.media studio.library studio.cli.tensorboard_export",
+        "numpy msgspec",
     ),
+    "studio.cli.tensorboard_export": _floor("studio.library", "tensorboard"),
     "studio.app": _floor(world="PySide6 numpy msgspec"),
     "studio.app.core": _floor("studio.wire studio.library studio.media", "PySide6.QtCore numpy msgspec"),
     "studio.app.engine": _app("studio.app.core"),

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from PySide6.QtCore import QTimer, Signal
 
@@ -27,6 +26,7 @@ from studio.wire.messages import (
     Heartbeat,
     Inpaint,
     Interpolate,
+    MakePyramid,
     PicturesPreview,
     PrepareTraining,
     PreviewExamples,
@@ -57,6 +57,7 @@ TITLES: dict[type[AnyCommand], str] = {
     PreviewExamples: "Preview of examples",
     Train: "Training",
     Evaluate: "Measuring a model",
+    MakePyramid: "Making a pyramid",
     Doctor: "Checking this computer",
 }
 """Titles of jobs that were not added with `add_job`.
@@ -119,8 +120,7 @@ class JobList(State):
         self.jobs: Value[tuple[JobStatus, ...]] = Value((), self)
         self._stops: dict[str, Callable[[], object]] = {}
         """The function that stops each job of the window itself, by job."""
-        self._engines: dict[str, EngineProtocol] = {}
-        """The engine that was asked for each unfinished job."""
+        self._engines: list[EngineProtocol] = []
         self._unlisted: dict[str, AnyCommand] = {}
         """Unfinished commands without an entry, by job."""
         self._listed: dict[str, AnyCommand] = {}
@@ -134,7 +134,8 @@ class JobList(State):
 
     def follow_engine(self, engine: EngineProtocol) -> None:
         """List the jobs of one more engine. No two engines have jobs of the same name."""
-        engine.command_sent.connect(partial(self._on_command_sent, engine))
+        self._engines.append(engine)
+        engine.command_sent.connect(self._on_command_sent)
         engine.event_received.connect(self._follow)
         engine.lost.connect(self._on_commands_lost)
 
@@ -179,16 +180,16 @@ class JobList(State):
             self._stops[job]()
         elif entry is not None and entry.queue_place:
             self.removal_requested.emit(job)
-        elif job in self._engines:
+        elif entry is not None:
             self.stopped.emit(job)
-            self._engines[job].stop(job)
+            for engine in self._engines:  # one that does not know the job ignores it
+                engine.stop(job)
 
     def remove_job(self, job: str) -> None:
         """Remove a job that ended or that was lost with its engine."""
         self._stops.pop(job, None)
         self._unlisted.pop(job, None)
         self._listed.pop(job, None)
-        self._engines.pop(job, None)
         QTimer.singleShot(0, self, self._forget_finished_work)  # first let the next job of the same work arrive
         self.jobs.set(tuple(entry for entry in self.jobs.get() if entry.job != job))
 
@@ -247,11 +248,10 @@ class JobList(State):
 
     # ── jobs that were not added ─────────────────────────────────────────────────────────────────
 
-    def _on_command_sent(self, engine: EngineProtocol, command: AnyCommand) -> None:
+    def _on_command_sent(self, command: AnyCommand) -> None:
         """Note a command that was sent to an engine."""
         if type(command) not in TITLES:
             return
-        self._engines[command.job] = engine
         self._unlisted[command.job] = command
         self._since.setdefault(_work_name(command), self._clock())
         self._add_noticed_jobs()

@@ -1,4 +1,4 @@
-"""Find the training artwork nearest to each sample, to tell whether a model copies what it learned from.
+"""Find the training artwork nearest to each sample, which shows whether a model copies its data.
 
 The distance of two pictures is the root mean square difference of 8 × 8 blocks in their mean colours, that of single
 waves of their samples. It is given in shares of the usual distance: the median of held-out artworks to their nearest

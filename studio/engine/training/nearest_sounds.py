@@ -1,4 +1,4 @@
-"""Find the part of the training recordings that is nearest to each sample of a model of recordings.
+"""Find the part of the training recordings that is nearest to each drawn recording.
 
 Of each sample the loudest quarter of a second is compared with every place of every training recording, by the
 correlation r of both. The distance is √(2 - 2 r), that of two waves of the same loudness. It is given in shares of the
@@ -134,7 +134,7 @@ def _loudest_place(sound: Array, window: int) -> int:
 
 
 def _block_spectrum(block: Array, window: int) -> tuple[Array, Array]:
-    """Return the spectrum of a block, and what its correlation at each place is multiplied by; 0 in silence."""
+    """Return the spectrum of a block, and the scale of the correlation at each place; 0 in silence."""
     sums = np.concatenate(([0.0], np.cumsum(block)))
     squares = np.concatenate(([0.0], np.cumsum(block**2)))
     total = sums[window:] - sums[:-window]
@@ -144,7 +144,10 @@ def _block_spectrum(block: Array, window: int) -> tuple[Array, Array]:
 
 
 def _window_spectrum(window: Array) -> Array:
-    """Return the conjugate spectrum of a part of a sound, whose energy is 1 without its mean; 0 of silence."""
+    """Return the conjugate spectrum of a part of a sound without its mean; 0 of silence.
+
+    The part is scaled to an energy of 1.
+    """
     plain = window - window.mean(dtype=np.float64)
     norm = float(np.sqrt(plain @ plain))
     if norm < QUIET * len(plain) ** 0.5:

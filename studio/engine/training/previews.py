@@ -1,11 +1,12 @@
-"""Draw the same seeds now and then while a model learns, and keep the samples in the run's folder.
+"""Draw the same seeds again while a model learns, and keep the samples.
 
 All samples are compared with the training artworks, and the newest are kept beside those that are nearest to them.
 """
 
+import contextlib
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import safetensors.numpy
@@ -15,12 +16,13 @@ from studio import zoo
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import DecodingStep, Model
 from studio.engine.events import EventSteps
+from studio.engine.generation.sampling import recording_temperatures
 from studio.engine.levels import TrainingExamples, to_arrays
 from studio.engine.training import evaluation
-from studio.engine.training.loop import TrainingRun
 from studio.engine.training.nearest import NearestArtworks
 from studio.engine.training.nearest_sounds import NearestRecordings
 from studio.engine.training.recordings import TrainingRecordings
+from studio.engine.training.training_run import TrainingRun
 from studio.library import runs, storage
 from studio.library.runs import SAMPLES_FOLDER
 from studio.wire import messages as wire
@@ -74,7 +76,7 @@ class RunPreviews:
         return bool(self._seeds) and self._drawn_step != self._run.progress.step
 
     def draw_and_keep(self, job: str) -> EventSteps:
-        """Draw, write the artworks into the run's folder, report them, and compare them with what was learned."""
+        """Draw samples, keep them in the run's folder, report them, and compare them."""
         began = time.monotonic()
         run = self._run
         model = copy.deepcopy(run.average).eval()
@@ -89,9 +91,7 @@ class RunPreviews:
         drawn = to_arrays(steps[-1].x, model.levels)
         artworks = drawn[:KEPT_SAMPLES]
         progress = run.progress
-        folder = storage.create_folder(run.folder / SAMPLES_FOLDER)
-        data = safetensors.numpy.save({"artworks": artworks}, {"seconds": f"{progress.seconds:.3f}"})
-        storage.write_file(folder / f"{progress.step:08d}.safetensors", data)
+        self._keep(lambda: self._write_samples(artworks))
         yield wire.TrainingSamples(job=job, step=progress.step, seconds=progress.seconds, artworks=artworks)
         yield from self._compare(job, steps[-1].x, drawn)
         now = time.monotonic()
@@ -107,8 +107,21 @@ class RunPreviews:
             return
         nearest, distances = found
         step = self._run.progress.step
-        runs.write_compared(self._run.folder, runs.ComparedSamples(step, drawn, nearest, distances))
+        compared = runs.ComparedSamples(step, drawn, nearest, distances)
+        self._keep(lambda: runs.write_compared(self._run.folder, compared))
         yield wire.SamplesCompared(job=job, step=step, samples=drawn, nearest=nearest, distances=distances)
+
+    def _write_samples(self, artworks: np.ndarray) -> None:
+        progress = self._run.progress
+        folder = storage.create_folder(self._run.folder / SAMPLES_FOLDER)
+        data = safetensors.numpy.save({"artworks": artworks}, {"seconds": f"{progress.seconds:.3f}"})
+        storage.write_file(folder / f"{progress.step:08d}.safetensors", data)
+
+    def _keep(self, write: Callable[[], None]) -> None:
+        """Write into the run's folder if the disk takes it. If not, the training itself waits, and says so."""
+        with contextlib.suppress(storage.NotSaved):
+            self._run.check_folder()
+            write()
 
     @torch.inference_mode()
     def _steps(self, model: Model, seeds: tuple[int, ...]) -> Iterator[DecodingStep]:
@@ -117,6 +130,7 @@ class RunPreviews:
             yield from model.sample_steps(seeds, temperature=config.temperature)
             return
         samples = min(round(SOUND_SECONDS * config.sample_rate), model.shape[0])
-        temperatures = torch.full((samples,), config.temperature, device=self._run.device, dtype=model.dtype)
-        temperatures[: round(0.002 * config.sample_rate)] = max(config.temperature, config.opening_temperature)
+        temperatures = recording_temperatures(
+            model, samples, config.sample_rate, config.temperature, config.opening_temperature
+        )
         yield from model.sample_steps(seeds, temperature=temperatures, samples=samples)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from studio.engine.levels import TrainingExamples, levels_of_sound, sound_of_levels
-from studio.engine.training import loop
+from studio.engine.training import batches
 from studio.engine.training.augmentation import Augmentation, SoundVariation, seeded, vary_pictures
 from studio.engine.training.config import TrainingPlan
 from studio.engine.training.recordings import TrainingRecordings, varied_cut
@@ -59,9 +59,9 @@ def test_the_same_step_is_varied_in_the_same_way_and_the_next_in_another() -> No
     examples = TrainingExamples(torch.stack([picture()] * 8))
     plan = TrainingPlan(batch=8)
     how = Augmentation(shift=3, quarter_turns=True, colour=0.1)
-    first, again, other = (loop.batch_of_step(examples, step, plan, 256, how).x for step in (5, 5, 6))
+    first, again, other = (batches.batch_of_step(examples, step, plan, 256, how).x for step in (5, 5, 6))
     assert torch.equal(first, again) and not torch.equal(first, other)
-    assert torch.equal(loop.batch_of_step(examples, 5, plan).x, examples.x)
+    assert torch.equal(batches.batch_of_step(examples, 5, plan).x, examples.x)
 
 
 # ── sounds ───────────────────────────────────────────────────────────────────────────────────────

@@ -287,8 +287,8 @@ def test_the_best_model_of_a_run_is_kept_without_a_step(begun: Callable[..., lis
         kept = models.find_model("few")
         assert kept.card.steps == 2
         for name, tensor in load(kept.path.read_bytes()).items():
-            is_learned = name.startswith("weights.") and not name.endswith(("mean", "var"))
-            assert not is_learned or torch.equal(tensor, before[name])
+            if name.startswith("weights.") and not name.endswith((".mean", ".var")):  # statistics have noise in them
+                assert torch.equal(tensor, before[name])
         kept.path.unlink()
     begun(pictures(8), 3)  # the run itself is as it was
     assert models.find_model("few").card.steps == 3
@@ -345,6 +345,6 @@ def test_a_model_that_cannot_fit_into_memory_is_refused_before_it_takes_any(
     recipe: zoo.Recipe, shape: tuple[int, ...], tmp_path: Path, studio_home: Path
 ) -> None:
     source = pack(tmp_path / "p.npz", pictures(8), pictures(2, 1))
-    with pytest.raises(BadTrainingConfig, match=r"needs [\d,]+ GB of memory for training, but [\d.,]+ GB are free"):
+    with pytest.raises(BadTrainingConfig, match=r"needs [\d,]+ GB of memory, but [\d.,]+ GB are free"):
         learn(tmp_path, source, make_config(recipe, shape))
     assert not (tmp_path / "run").exists()

@@ -195,7 +195,7 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
         self._describe()
 
     def _name_nearest(self, place: QPointF) -> None:
-        """Write its name at the compared line nearest to a place of the plot, above or below it."""
+        """Write the name of the compared line that is nearest to a place of the plot."""
         found = self._compared_at(self._hovered.x() if self._hovered is not None else 0.0)
         self._compared_name.setVisible(bool(found))
         if found:

@@ -1,4 +1,6 @@
-"""Describes a training in one word, by the bits of held-out artworks and by copies among its samples."""
+"""Describes a training in one word.
+
+The bits of held-out artworks and the copies among its samples decide."""
 
 from collections.abc import Sequence
 from typing import Literal

@@ -8,8 +8,10 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from studio.app.core.jobs import JobList, JobStatus
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, State, Value, of_type
+from studio.app.panels.train import wording
 from studio.app.panels.train.names import with_free_name
 from studio.app.panels.train.run import Phase, TrainingProcess
+from studio.wire.messages import TrainingProgress
 
 JOB = "queued-"
 """The beginning of the names of waiting trainings in the list of jobs."""
@@ -74,7 +76,8 @@ class TrainingQueue(State):
         """The one that was taken from the queue last, until it has taken a step. A restart puts it back."""
         for value in (self.waiting, self.is_held):
             value.changed.connect(lambda _: self._show_in_jobs())
-        run.began.connect(lambda: self.is_held.set(False))
+        run.began.connect(self._follow_start)
+        run.progress.changed.connect(self._show_progress)
         run.step.changed.connect(self._note_step)
         run.ended.connect(self._follow_end)
         jobs.removal_requested.connect(lambda job: self.remove(job.removeprefix(JOB)))
@@ -132,6 +135,16 @@ class TrainingQueue(State):
             self._beginning = QueuedTraining(config, training.source, training.start_model)
             self.begin(self._beginning)
 
+    def _follow_start(self) -> None:
+        shown = self._run.shown.get()
+        if shown is not None:
+            self._jobs.add_training(self._run.job, f"{shown.title} learns", shown.steps, self._run.pause)
+        self.is_held.set(False)
+
+    def _show_progress(self, progress: TrainingProgress | None) -> None:
+        if progress is not None:
+            self._jobs.set_progress_text(self._run.job, wording.progress_text(progress))
+
     def _follow_end(self) -> None:
         """Begin the next training a moment later: a dead engine first says whether another one starts."""
         phase = self._run.phase.get()
@@ -180,7 +193,7 @@ class TrainingQueue(State):
     # ── plain data: restart ──────────────────────────────────────────────────────────────────────
 
     def record(self) -> list[dict[str, Any]]:
-        """Return the waiting trainings as JSON can hold them, with one that has not taken a step yet."""
+        """Return the waiting trainings as plain data, with one that has not taken a step."""
         begun = () if self._beginning is None else (self._beginning,)
         return [
             {"config": training.config, "source": training.source, "start_model": training.start_model}

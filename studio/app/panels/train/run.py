@@ -137,6 +137,11 @@ class TrainingProcess(State):
         return self.step.get() > 0
 
     @property
+    def can_resume(self) -> bool:
+        """Return whether the run is at rest and can continue. One that was killed early begins again at step 0."""
+        return self.phase.get() == "paused" or (self.phase.get() == "failed" and self.is_begun)
+
+    @property
     def job(self) -> str:
         return self._request.job
 

@@ -12,14 +12,16 @@ from studio.app.core.messages import MessageButton, Messages
 from studio.app.core.observable import EngineProtocol, Field, Value
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
-from studio.app.panels.train import wording
 from studio.app.panels.train.comparison import RunComparison
 from studio.app.panels.train.costs import span_text
+from studio.app.panels.train.file_report import FileReport
 from studio.app.panels.train.film import FilmExport
 from studio.app.panels.train.folder import FolderScan
 from studio.app.panels.train.gauge import is_copying
 from studio.app.panels.train.pairs import make_pairs
 from studio.app.panels.train.past_runs import PastRuns, RunArtworks
+from studio.app.panels.train.preparation import PreparationSettings
+from studio.app.panels.train.preview import ExamplePreview
 from studio.app.panels.train.queue import QueuedTraining, TrainingQueue
 from studio.app.panels.train.run import Phase, TrainingProcess
 from studio.app.panels.train.sample_player import SamplePlayer
@@ -28,7 +30,7 @@ from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import TakeStore
 from studio.library.models import InstalledModel
 from studio.library.runs import RunSummary
-from studio.wire.messages import TrainingPrepared, TrainingProgress
+from studio.wire.messages import TrainingPrepared
 
 MainAction = Literal["start", "wait", "queue", "queued", "pause", "resume", "new", "none"]
 Page = Literal["empty", "folder", "run"]
@@ -56,15 +58,17 @@ class TrainState(PanelState):
         Arguments
             engine: the engine that trains. It is started when it is needed.
             release: ends this engine's process, so that its memory is free
-            card: plays the samples of a sound run
+            card: plays the samples of a sound run and the sounds of the preview
         """
         super().__init__()
         self.models = models
         self.messages = messages
-        self._jobs = jobs
         self._release = release
-        self.folder = FolderScan(engine, self)
-        self.settings = TrainingSettings(engine, models, self.folder, self.change, self)
+        self.preparation = PreparationSettings(self.change, self)
+        self.folder = FolderScan(engine, lambda: self.settings.scan_options(), self)
+        self.settings = TrainingSettings(engine, models, self.folder, self.preparation, self.change, self)
+        self.preview = ExamplePreview(engine, self.folder, self.settings, card, messages, self)
+        self.file_report = FileReport(self.folder, messages, self)
         self.run = TrainingProcess(engine, self)
         self.past = PastRuns(self)
         self.comparison = RunComparison(self)
@@ -101,8 +105,6 @@ class TrainState(PanelState):
             value.changed.connect(self._update_main)
         settings.prepared.changed.connect(self._start_waiting)
         self.run.phase.changed.connect(self._follow_phase)
-        self.run.began.connect(self._add_to_jobs)
-        self.run.progress.changed.connect(self._show_in_jobs)
         self.run.ended.connect(self._end_run)
         self.run.shown.changed.connect(lambda _: self.player.stop())
         self.run.compared.changed.connect(lambda _: self.show_pairs(self.shows_pairs.get()))
@@ -112,6 +114,7 @@ class TrainState(PanelState):
         self.run.message.connect(lambda text, severity: messages.show_message(text, severity))
         self.queue.begins.connect(lambda: self.scrubbed.set(None))
         self._declare(
+            *self.preparation.fields,
             Field("folder", self._folder_record, self._use_folder_record),
             *self.settings.fields,
             *takes.entries,
@@ -125,12 +128,24 @@ class TrainState(PanelState):
         """Examine a folder and prepare a training on it. A run at work continues."""
         self._show_folder()
         is_same = str(path) == self.folder.source.get()
-        self.change("folder", folder=[str(path), []], title="")
+        self.preview.shown.set(False)
+        self.change("folder", folder=[str(path), []], title="", has_classes=False)
         if is_same:  # its files may have changed
             self.folder.examine_again()
         else:
             self.folder.wake()
         self.folder_opened.emit()
+
+    def show_files(self) -> None:
+        """Show every file of the folder, with the outcome and the reason."""
+        self.preview.shown.set(False)
+        self.folder.filter.set("list")
+
+    def exclude_look_alikes(self) -> None:
+        """Leave out all files that look alike, except the first of each group."""
+        report = self.folder.report.get()
+        more = {self.folder.files[number].key for group in (report.alike if report else ()) for number in group[1:]}
+        self.change("look-alikes", folder=[self.folder.source.get(), sorted(self.folder.excluded.get() | more)])
 
     def exclude_file(self, number: int) -> None:
         """Leave a file out, or use it again."""
@@ -178,7 +193,7 @@ class TrainState(PanelState):
                 pass
 
     def start(self) -> None:
-        """Start a training on the folder once the engine has prepared it, or let it wait for the one at work."""
+        """Start a training on the folder, or add it to the queue while another is at work."""
         if not self.folder.source.get():
             return
         training = self._make_training()
@@ -217,7 +232,7 @@ class TrainState(PanelState):
         """Pause a run at work, or resume a paused one."""
         if self.run.phase.get() == "running":
             self.run.pause()
-        elif self.run.phase.get() in ("paused", "failed") and self.run.is_begun:
+        elif self.run.can_resume:
             self.run.resume()
 
     def stop_and_keep(self) -> None:
@@ -254,6 +269,7 @@ class TrainState(PanelState):
         if not self.folder.source.get():
             return
         if self.folder.report.get() is not None:
+            self.folder.follow_options()
             self.settings.prepare_if_needed()
         elif not self.folder.busy.get():
             self.folder.examine_again()
@@ -271,7 +287,7 @@ class TrainState(PanelState):
             self.player.play((samples.step, row), samples.artworks[row], shown.sample_rate)
 
     def play_pair(self, place: int, side: int) -> None:
-        """Play a sample of a sound run that is shown beside its nearest training artwork, or that one."""
+        """Play a sample of a compared pair, or the training artwork beside it."""
         shown = self.run.shown.get()
         pairs = make_pairs(self.run.compared.get())
         if shown is not None and len(shown.shape) == 1 and place < len(pairs):
@@ -280,7 +296,7 @@ class TrainState(PanelState):
             self.player.play((self.run.step.get(), place, side), sound, shown.sample_rate)
 
     def show_pairs(self, shows: bool = True) -> None:
-        """Show the newest samples beside their nearest training artworks in place of the curve, or no longer."""
+        """Show or hide the newest samples beside their nearest training artworks."""
         self.shows_pairs.set(shows and self.run.compared.get() is not None)
 
     def close_pairs(self) -> bool:
@@ -344,7 +360,7 @@ class TrainState(PanelState):
         action: MainAction = "none"
         if phase == "running":
             action = "pause"
-        elif phase in ("paused", "failed") and self.run.is_begun:
+        elif self.run.can_resume:
             action = "resume"
         elif phase in ("finished", "failed"):
             action = "new"
@@ -363,17 +379,9 @@ class TrainState(PanelState):
     def _follow_phase(self, phase: Phase) -> None:
         """Give the engine to a training that begins, unless the user prepares the next one."""
         if phase == "starting" and not self.prepares_next.get():
+            self.preview.shown.set(False)
             self.folder.cancel()
             self.settings.cancel()
-
-    def _add_to_jobs(self) -> None:
-        shown = self.run.shown.get()
-        if shown is not None:
-            self._jobs.add_training(self.run.job, f"{shown.title} learns", shown.steps, self.run.pause)
-
-    def _show_in_jobs(self, progress: TrainingProgress | None) -> None:
-        if progress is not None:
-            self._jobs.set_progress_text(self.run.job, wording.progress_text(progress))
 
     def _end_run(self) -> None:
         """Free the run's memory, and show how it ended."""
@@ -389,7 +397,7 @@ class TrainState(PanelState):
                     ("Learn from these files", self.run.learn_changed_files),
                     ("Keep the best", self.run.keep_best),
                 )
-            elif self.run.is_begun:
+            elif self.run.can_resume:
                 buttons = (("Resume", self.run.resume),)
             self.messages.show_message(self.run.fault.get(), "failed", *buttons, until=(self.run.phase.changed,))
         elif self.run.phase.get() == "finished":
@@ -424,16 +432,20 @@ class TrainState(PanelState):
 
     def _follow(self, record: dict[str, object]) -> None:
         """Prepare the training again after a change of its settings; later if a run is shown."""
-        names = {field.name for field in self.settings.fields if isinstance(field, Field)} - {"title"}
+        fields = (*self.settings.fields, *self.preparation.fields)
+        names = {field.name for field in fields if isinstance(field, Field)} - {"title"}
         if not names & record.keys():
             return
         if self.page.get() == "run":
             self.settings.forget_answer()
         else:
+            self.folder.follow_options()
             self.settings.prepare()
 
     def close(self) -> None:
-        """Wait for running reads. The engine saves a training at work when the window closes."""
+        """Wait for running reads and writes. The engine saves a training at work when the window closes."""
+        self.preview.close()
+        self.file_report.close()
         self.past.close()
         self.film.close()
         self.player.close()

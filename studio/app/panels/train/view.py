@@ -9,10 +9,11 @@ from studio.app.panels.panel_view import PanelView
 from studio.app.panels.train.bar_view import TrainBar
 from studio.app.panels.train.folder_view import FolderPage
 from studio.app.panels.train.inspector_view import TrainInspector
-from studio.app.panels.train.state import MainAction, Page, TrainState
+from studio.app.panels.train.preview_view import PreviewPage
+from studio.app.panels.train.state import MainAction, TrainState
 from studio.app.panels.train.watch_view import WatchPage
 from studio.app.widgets.action import Action
-from studio.app.widgets.binding import bind, bind_all
+from studio.app.widgets.binding import bind_all
 from studio.app.widgets.controls import Button, Label, make_button_pair, make_empty_page, make_row
 from studio.app.widgets.theme import Theme
 
@@ -31,6 +32,10 @@ MAIN_TEXTS: dict[MainAction, tuple[str, str, str]] = {
 """The text, the icon and the tooltip of the main button."""
 
 
+LARGE_TEXT = 1.5
+"""The scale of the text above which two long buttons do not fit side by side."""
+
+
 class TrainStage(QStackedWidget):
     """Shows how to begin, the folder, or the run."""
 
@@ -42,11 +47,12 @@ class TrainStage(QStackedWidget):
         text = Label(EMPTY_TEXT, "soft", wrap=True)
         self.empty = make_empty_page(Label(EMPTY_TITLE, "title"), text, make_row(0, self.choose, 0))
         self.folder = FolderPage(theme, state)
+        self.preview = PreviewPage(theme, state.preview)
         self.watch = WatchPage(theme, state)
-        for page in (self.empty, self.folder, self.watch):
+        for page in (self.empty, self.folder, self.preview, self.watch):
             self.addWidget(page)
         self.choose.clicked.connect(self.ask_folder)
-        bind(self, state.page, self._show_page)
+        bind_all(self, (state.page, state.preview.shown), self._show_page)
 
     def ask_folder(self) -> None:
         """Ask for the folder to learn from."""
@@ -55,8 +61,12 @@ class TrainStage(QStackedWidget):
     def set_compact(self, low: bool) -> None:
         self.watch.set_compact(low)
 
-    def _show_page(self, page: Page) -> None:
-        self.setCurrentWidget({"empty": self.empty, "folder": self.folder, "run": self.watch}[page])
+    def _show_page(self, _: object) -> None:
+        page = self._state.page.get()
+        if page == "folder" and self._state.preview.shown.get():
+            self.setCurrentWidget(self.preview)
+        else:
+            self.setCurrentWidget({"empty": self.empty, "folder": self.folder, "run": self.watch}[page])
 
     @guarded(None)
     def showEvent(self, event: QShowEvent) -> None:
@@ -70,6 +80,7 @@ class TrainFoot(QWidget):
     def __init__(self, theme: Theme, state: TrainState) -> None:
         super().__init__()
         self._state = state
+        self._theme = theme
         self.second = Button(theme, "Stop and keep", "stop", tooltip="Stop here and keep the best model")
         self.main_button = Button(theme, "Start", "primary", tooltip="Start learning", keys="Ctrl+Return")
         column = QVBoxLayout(self)
@@ -78,8 +89,9 @@ class TrainFoot(QWidget):
         self.main_button.clicked.connect(state.press_main)
         self.second.clicked.connect(state.stop_and_keep)
         bind_all(self, (state.main_action, state.run.phase, state.page), self._show)
+        theme.changed.connect(self._show)
 
-    def _show(self, _: object) -> None:
+    def _show(self, _: object = None) -> None:
         run = self._state.run
         action = self._state.main_action.get()
         text, icon, tooltip = MAIN_TEXTS[action]
@@ -88,6 +100,7 @@ class TrainFoot(QWidget):
         self.main_button.set_tooltip(tooltip, "Ctrl+Return")
         self.main_button.setEnabled(action not in ("none", "queued"))
         is_run = self._state.page.get() == "run"
+        self.second.set_text("Stop and keep" if self._theme.scale <= LARGE_TEXT else "Keep")
         self.second.setVisible(is_run and (run.is_active or run.phase.get() == "paused"))
         self.second.setEnabled(run.phase.get() in ("running", "paused"))
 
@@ -104,6 +117,8 @@ def make_panel(theme: Theme, state: TrainState, dialogs: FileDialogs) -> PanelVi
         Action("Sample now", ("Ctrl+Shift+G",), state.run.sample_now),
         Action("Open in Explore", ("Ctrl+Shift+X",), lambda: state.play(inspector.run.target)),
         Action("New training", (), state.leave_run),
+        Action("Preview what the model sees", (), state.preview.toggle),
+        Action("Show every file and why", (), state.show_files),
         Action("Choose a folder…", (), stage.ask_folder),
     )
     return PanelView(

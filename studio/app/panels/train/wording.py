@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from studio.app.core.text import time_left
 from studio.app.panels.train.costs import span_text
 from studio.app.panels.train.curve import Curve
-from studio.app.panels.train.folder import FolderScan
+from studio.app.panels.train.folder import THINGS, FolderScan
 from studio.app.panels.train.run import Phase, ShownRun, TrainingProcess
 from studio.app.panels.train.settings import WISHES
 from studio.library.runs import RunSummary
 from studio.wire.messages import FolderExamined, TrainingProgress
 
-THINGS = {"pictures": "pictures", "recordings": "sounds", "cycles": "waves"}
 PHASE_WORDS: Mapping[Phase, str] = {
     "starting": "Reading the folder",
     "pausing": "Saving",
@@ -49,6 +48,8 @@ def folder_title(folder: FolderScan) -> str:
         return f"{report.used - folder.left_out_count:,} {THINGS[report.medium]} to learn from"
     if folder.fault.get():
         return "This folder cannot be used"
+    if not folder.busy.get() and folder.source.get():
+        return "Not all files were examined" if folder.total else "Not examined yet"
     return f"Looking at {folder.total:,} files" if folder.total else "Looking at the folder"
 
 
@@ -104,18 +105,18 @@ def figures(run: TrainingProcess, now: datetime.datetime) -> list[tuple[str, str
     return found
 
 
+def progress_text(progress: TrainingProgress) -> str:
+    """Return `Step 1,200 · about 4 min left · saved 20 s ago`."""
+    left = f" · {time_left(progress.seconds_left)} left" if progress.seconds_left else ""
+    return f"Step {progress.step:,}{left} · {_saved_text(progress)}"
+
+
 def _saved_text(progress: TrainingProgress | None) -> str:
     """Return when a run was saved last. One that is not at work is saved."""
     if progress is None:
         return "all saved"
     seconds = progress.unsaved_seconds
     return f"saved {span_text(seconds)} ago" if seconds >= 1 else "saved now"
-
-
-def progress_text(progress: TrainingProgress) -> str:
-    """Return `Step 1,200 of 2,000 · about 4 min left`."""
-    left = f" · {time_left(progress.seconds_left)} left" if progress.seconds_left else ""
-    return f"Step {progress.step:,} of {progress.steps:,}{left}"
 
 
 def _unit(shown: ShownRun | None) -> str:

@@ -82,7 +82,8 @@ def test_the_folder_is_shown_with_counts_sentences_and_thumbnails(parts: Parts, 
     parts.click(page.filter.button_of("odd"))
     assert page.thumbnails.numbers == [3]
     parts.click(page.filter.button_of("unused"))
-    assert page.names.toPlainText() == '"notes.txt" is not a picture'
+    shown = page.files.model()
+    assert [shown.index(0, column).data() for column in (0, 1)] == ["notes.txt", "skipped: is not a picture"]
     parts.click(page.filter.button_of("all"))
     index = page.thumbnails.model().index(5, 0)
     QTest.mouseClick(page.thumbnails.viewport(), LEFT, pos=page.thumbnails.visualRect(index).center())
@@ -106,13 +107,15 @@ def test_each_setting_has_a_control(parts: Parts, folder: Path) -> None:
     parts.bench.prepare()
     settle()
     model = parts.inspector.model
+    preparation = parts.inspector.preparation
     settings = parts.state.settings
     parts.click(model.preset.button_of("small"))
     assert settings.preset.get() == "small"
-    parts.click(model.colours.button_of("grey"))
+    parts.click(preparation.fold)
+    parts.click(preparation.colours.button_of("grey"))
     assert settings.grey.get()
-    model.picture_size.setCurrentIndex(model.picture_size.findData(64))
-    model.picture_size.activated.emit(model.picture_size.currentIndex())
+    preparation.picture_size.setCurrentIndex(preparation.picture_size.findData(64))
+    preparation.picture_size.activated.emit(preparation.picture_size.currentIndex())
     assert settings.size.get() == 64
     model.family.setCurrentIndex(model.family.findData("pixelcnn_pp"))
     model.family.activated.emit(model.family.currentIndex())
@@ -365,3 +368,18 @@ def test_a_run_of_before_has_its_copies(parts: Parts, finished_run: Path, qtbot:
     qtbot.waitUntil(lambda: parts.stage.watch.copied.text() == "2 of 4")
     parts.click(parts.stage.watch.show_copied)
     assert len(parts.stage.watch.pairs.pairs) == 4
+
+
+def test_a_thumbnail_under_the_pointer_may_belong_to_the_folder_before(
+    parts: Parts, folder: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    parts.bench.open_folder(folder)
+    thumbnails = parts.stage.folder.thumbnails
+    qtbot.waitUntil(lambda: len(thumbnails.numbers) == 20)
+    index = thumbnails.model().index(5, 0)
+    assert index.data(Qt.ItemDataRole.ToolTipRole) == "5.png"
+    other = tmp_path / "other"
+    other.mkdir()
+    parts.studio.state.open_dropped([other])
+    assert index.data(Qt.ItemDataRole.ToolTipRole) is None
+    qtbot.waitUntil(lambda: not thumbnails.numbers)

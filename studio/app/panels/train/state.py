@@ -334,6 +334,7 @@ class TrainState(PanelState):
     def _show_read(self, run: RunSummary, artworks: RunArtworks) -> None:
         self.scrubbed.set(None)
         self.prepares_next.set(False)
+        self.comparison.remove(run.folder.name)
         self.run.show_run(run, *artworks)
 
     def _warn_of_copies(self, verdict: str) -> None:

@@ -408,6 +408,14 @@ def test_a_past_run_is_compared_while_another_learns(
     assert not parts.state.comparison.curves.get()
 
 
+def test_a_run_that_is_shown_is_not_compared_with_itself(parts: Parts, finished_run: Path, qtbot: QtBot) -> None:
+    parts.click(open_runs(parts, qtbot)["old"].compare)
+    parts.click(parts.inspector.past.run_rows["old"].show_run)
+    qtbot.waitUntil(lambda: parts.stage.currentWidget() is parts.stage.watch)
+    assert not parts.state.comparison.curves.get()
+    assert not parts.inspector.past.run_rows["old"].compare.isEnabled()
+
+
 def test_a_past_run_shows_its_newest_sample_and_its_curve(parts: Parts, finished_run: Path, qtbot: QtBot) -> None:
     row = open_runs(parts, qtbot)["old"]
     sample, curve = row.findChild(SamplePicture), row.findChild(SmallCurve)
@@ -444,3 +452,26 @@ def test_a_run_that_another_program_trains_is_not_deleted(parts: Parts, finished
     said = parts.studio.state.messages.current.get()
     assert said is not None and said.text == '"old" is being trained. Wait until it ends.'
     assert finished_run.exists()
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1024, 700)])
+def test_a_run_needs_no_scrolling_with_usual_text(parts: Parts, folder: Path, size: tuple[int, int]) -> None:
+    parts.studio.window.resize(*size)
+    parts.bench.start(folder)
+    parts.bench.learn(100, 7.0, 7.0)
+    settle()
+    assert parts.stage.watch.verticalScrollBar().maximum() == 0
+
+
+def test_the_curve_keeps_its_height_with_large_text(parts: Parts, folder: Path) -> None:
+    parts.studio.state.preferences.text_size.set(200)
+    parts.studio.window.resize(1440, 900)
+    parts.bench.start(folder)
+    parts.bench.learn(100, 7.0, 7.0)
+    settle()
+    watch = parts.stage.watch
+    assert watch.curve is not None and watch.curve.height() >= 200
+    assert watch.timeline.rows == 1
+    watch.ensureWidgetVisible(watch.timeline)
+    settle()
+    assert not watch.timeline.visibleRegion().isEmpty()

@@ -47,12 +47,16 @@ TABLE = {  # the longest name that fits a file is its part; a part may always im
     "studio.media": _floor(world="numpy msgspec PIL soundfile soxr sounddevice"),
     "studio.library": _floor("studio.media", "numpy msgspec platformdirs safetensors"),
     "studio.engine": _floor(
-        "studio.streams studio.zoo studio.density studio.kernels studio.wire studio.media studio.library",
-        "torch torchaudio numpy msgspec safetensors",
+        "studio.streams studio.zoo studio.density studio.kernels studio.wire studio.media studio.library"
+        " studio.engine.audio",
+        "torch numpy msgspec safetensors",
     ),
+    "studio.engine.audio": _floor(world="torchaudio"),
     "studio.cli": _floor(
-        "studio.streams studio.engine studio.zoo studio.wire studio.media studio.library", "numpy msgspec"
+        "studio.streams studio.engine studio.zoo studio.wire studio.media studio.library studio.cli.tensorboard_export",
+        "numpy msgspec",
     ),
+    "studio.cli.tensorboard_export": _floor("studio.library", "tensorboard"),
     "studio.app": _floor(world="PySide6 numpy msgspec"),
     "studio.app.core": _floor("studio.wire studio.library studio.media", "PySide6.QtCore numpy msgspec"),
     "studio.app.engine": _app("studio.app.core"),
@@ -114,6 +118,11 @@ NEVER = {  # calls that may stand nowhere, by the end of their dotted name
     "os.popen": "runs a shell",
     "np.memmap": "dies when the file shrinks",
     "np.fromfile": "reads without looking first",
+    # Without its compiled part, torchaudio lacks some functions, and its filters are loops of Python.
+    "functional.lfilter": "takes a second for a second of sound",
+    "functional.loudness": "filters by lfilter",
+    "functional.forced_align": "is missing without the compiled part of torchaudio",
+    "torchaudio.load": "needs torchcodec, which cannot be imported",
     # PySide 6.11's clear() has Python destroy every other item, while Qt still removes its row: a model of our own.
     "QListWidgetItem": "is destroyed by Python and by Qt when its list is cleared",
     "QTreeWidgetItem": "is destroyed by Python and by Qt when its tree is cleared",

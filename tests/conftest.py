@@ -187,6 +187,18 @@ def trained_others_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFact
     return _trained(tmp_path_factory, x, None, name="tiny-others", recipe=recipe, levels=16, rate=0.01)
 
 
+@pytest.fixture(scope="session")
+def trained_upsampler_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of `tiny-upsampler`: from 8 × 8 grey of 16 levels to 32 × 32."""
+    from studio import zoo
+
+    x = (rings[..., :1].transpose(0, 3, 1, 2) // 16).astype(np.uint8)
+    recipe = zoo.upsampler.Upsampler(width=8, shared=1, crop=16)
+    return _trained(
+        tmp_path_factory, x.repeat(4, 2).repeat(4, 3), None, name="tiny-upsampler", recipe=recipe, levels=16, rate=0.01
+    )
+
+
 def _trained(
     folders: pytest.TempPathFactory,
     x: np.ndarray,
@@ -202,8 +214,10 @@ def _trained(
     import torch
 
     from studio.engine.levels import TrainingExamples
-    from studio.engine.training import loop, model_export
+    from studio.engine.training import loop
     from studio.engine.training.config import TrainingConfig, TrainingPlan
+    from studio.engine.training.training_run import TrainingRun
+    from tests.trained_file import write_trained_model
 
     folder = folders.mktemp("trained")
     path = _shared(folders, name)
@@ -221,13 +235,13 @@ def _trained(
         recipe=recipe,
         plan=TrainingPlan(steps=steps, batch=32, learning_rate=rate, evaluate_every=20, warm_up=5),
     )
-    run = loop.TrainingRun(config, folder / "run", torch.device("cpu"))
+    run = TrainingRun(config, folder / "run", torch.device("cpu"))
     known = TrainingExamples(torch.from_numpy(x.copy()), None if c is None else torch.from_numpy(c.copy()))
     learn, watch, test = (known.select(slice(*ends)) for ends in ((0, 128), (128, 144), (144, 160)))
     for _ in loop.train_run(run, learn, watch, bf16=False):
         continue
     made = folder / path.name
-    model_export.export_model(run, made, learn, watch, test, classes)
+    write_trained_model(made, run, learn, watch, test, classes)
     made.replace(path)
     return path
 
@@ -246,9 +260,11 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from studio import zoo
-    from studio.engine.training import loop, model_export
+    from studio.engine.training import loop
     from studio.engine.training.config import TrainingConfig, TrainingPlan
     from studio.engine.training.recordings import TrainingRecordings
+    from studio.engine.training.training_run import TrainingRun
+    from tests.trained_file import write_trained_model
 
     config = TrainingConfig(
         name="tiny-recordings",
@@ -266,13 +282,13 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = _shared(tmp_path_factory, config.name)
     if path.exists():
         return path
-    run = loop.TrainingRun(config, folder / "run", torch.device("cpu"))
+    run = TrainingRun(config, folder / "run", torch.device("cpu"))
     waves = [(torch.arange(400 + i) // (4 + 8 * (i % 2)) % 2 * 60 + 98).to(torch.uint8) for i in range(8)]
     sounds = TrainingRecordings(tuple(waves), torch.arange(8) % 2)
     for _ in loop.train_run(run, sounds, sounds.select(slice(2)), bf16=False):
         continue
     made = folder / path.name
-    model_export.export_model(run, made, sounds, sounds.select(slice(2)), sounds.select(slice(2)), ("High", "Low"))
+    write_trained_model(made, run, sounds, sounds.select(slice(2)), sounds.select(slice(2)), ("High", "Low"))
     made.replace(path)
     return path
 
@@ -317,6 +333,12 @@ def tiny_pixels(trained_pixels_file: Path, studio_home: Path) -> str:
 def tiny_others(trained_others_file: Path, studio_home: Path) -> str:
     """Return the name of a model that can be mixed with `tiny_pixels`, like `tiny`."""
     return _at_home(trained_others_file, studio_home)
+
+
+@pytest.fixture
+def tiny_upsampler(trained_upsampler_file: Path, studio_home: Path) -> str:
+    """Return the name of an upsampler for `tiny_pixels`, like `tiny`."""
+    return _at_home(trained_upsampler_file, studio_home)
 
 
 def _at_home(file: Path, home: Path) -> str:

@@ -15,10 +15,12 @@ from studio.engine import errors
 from studio.engine.device import choose_device
 from studio.engine.generation import sampling
 from studio.engine.levels import TrainingExamples
-from studio.engine.training import loop, model_export
+from studio.engine.training import loop
 from studio.engine.training.config import TrainingConfig, TrainingPlan
 from studio.engine.training.recordings import TrainingRecordings
+from studio.engine.training.training_run import TrainingRun
 from studio.library import models
+from tests.trained_file import write_trained_model
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA on this machine")
 
@@ -99,7 +101,7 @@ def test_a_run_trains_and_is_exported(family: str, bf16: bool, tmp_path: Path) -
         shape=SHAPES.get(family, (1, 8, 8)), sample_rate=rate, recipe=zoo.FAMILIES[family].presets["tiny"],
         plan=TrainingPlan(steps=12, batch=16, cut_samples=128, evaluate_every=6, warm_up=2, learning_rate=0.002),
     )  # fmt: skip
-    run = loop.TrainingRun(config, tmp_path / "run", CARD)
+    run = TrainingRun(config, tmp_path / "run", CARD)
     x = artworks(run.model, 64) // 64 * 16
     learn: TrainingExamples | TrainingRecordings = TrainingRecordings(tuple(x)) if rate else TrainingExamples(x)
     test = learn.select(slice(8))
@@ -108,9 +110,9 @@ def test_a_run_trains_and_is_exported(family: str, bf16: bool, tmp_path: Path) -
     losses = [held for _, _, held in run.progress.loss_curve if held is not None]
     assert len(losses) == 2
     assert np.isfinite(losses).all()
-    resumed = loop.TrainingRun(config, tmp_path / "run", CARD)
+    resumed = TrainingRun(config, tmp_path / "run", CARD)
     assert resumed.progress.step == 12
-    card = model_export.export_model(resumed, tmp_path / "learned.safetensors", learn, test)
+    card = write_trained_model(tmp_path / "learned.safetensors", resumed, learn, test, test)
     assert np.isfinite(card.value)
     loaded = sampling.load_model(models.find_model(str(tmp_path / "learned.safetensors")), CARD)
     assert loaded.model.sample([1]).device.type == "cuda"

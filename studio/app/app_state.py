@@ -125,7 +125,10 @@ class AppState(State):
         self.complete = CompleteState(engine, models, of("complete"), jobs, takes, exporter, surprisal)
         self.sound = SoundState(engine, self.sound_card, models, of("sound"), jobs, takes, exporter, status)
         trainer, release = (engine, _keep) if self._trainer is None else (self._trainer, self._trainer.rest)
-        self.train = TrainState(trainer, release, models, of("train"), jobs, takes)
+        if self._trainer is not None:
+            self.jobs.follow_engine(self._trainer)
+        self.train = TrainState(trainer, release, models, of("train"), jobs, takes, self.sound_card)
+        self.train.queue.is_restored = self._is_first
         self._panels: dict[str, PanelStates] = dict(
             generate=self.generate, explore=self.explore, complete=self.complete, sound=self.sound, train=self.train
         )
@@ -207,7 +210,7 @@ class AppState(State):
         batch = (self.complete if self.panel.get() == "complete" else self.generate).batch
         if batch.running.get():
             batch.stop_run()
-        elif entries:
+        elif entries and not entries[0].queue_place:
             self.jobs.stop_job(entries[0].job)
 
     def run_doctor(self) -> None:

@@ -20,6 +20,8 @@ from studio.cli import (
     evaluate,
     invert,
     models,
+    pyramid,
+    runs,
     sample,
     score,
     train,
@@ -30,7 +32,9 @@ from studio.library.work import BadWork
 from studio.media import names
 from studio.media.pictures import image
 
-COMMANDS = (models, sample, invert, complete, continue_sound, score, blend, train, evaluate, bench, doctor)
+COMMANDS = (
+    models, sample, invert, complete, continue_sound, score, blend, train, pyramid, runs, evaluate, bench, doctor,
+)  # fmt: skip
 """All commands, in the order of the help."""
 
 

@@ -42,9 +42,18 @@ def run(args: argparse.Namespace) -> int:
         for metric, value, exact in event.figures:
             line = {"name": trained.card.name, "metric": metric, "value": value, "exact": exact, "n": event.total}
             command.print_result(args, line, f"{value:12,.4f} {metric}, {'exact' if exact else 'bound'}")
+        if event.distances is not None:
+            _print_distances(args, trained, event.distances)
         if event.spread:
             _write(args, trained, event)
     return 0
+
+
+def _print_distances(args: argparse.Namespace, trained: models.InstalledModel, distances: tuple[float, float]) -> None:
+    for made, value in zip(("drawn", "learned"), distances, strict=True):
+        metric = f"Fréchet distance of {made} recordings to held-out ones"
+        line = {"name": trained.card.name, "metric": metric, "value": value, "exact": False, "proxy": True}
+        command.print_result(args, line, f"{value:12,.4f} {metric}, a proxy")
 
 
 def _write(args: argparse.Namespace, trained: models.InstalledModel, event: wire.EvaluationProgress) -> None:

@@ -30,6 +30,12 @@ def add(commands: command.Commands) -> None:
     arguments.add_drawing(sub, seed="of the first picture; the next count up (random)", label="each seed draws its own")
     arguments.add_mix(sub)
     sub.add_argument("--seconds", type=command.seconds, help="length of recordings (the model's own)")
+    sub.add_argument(
+        "--follow",
+        type=command.read_path,
+        metavar="FILE",
+        help="a recording whose pitch or loudness is followed, by a model that does so; it also gives the length",
+    )
     sub.add_argument("--play", action="store_true", help="play recordings while they are made")
     sub.add_argument(
         "--out",
@@ -94,6 +100,8 @@ def _check(args: argparse.Namespace, card: Card) -> None:
         raise command.WrongUse(f'"{card.title}" makes recordings, which have no sheet. Leave --sheet out.')
     if not card.sample_rate and args.seconds is not None:
         raise command.WrongUse(f'"{card.title}" makes no recordings. Leave --seconds out.')
+    if args.follow is not None and not card.followed_text:
+        raise command.WrongUse(f'"{card.title}" follows no recording. Leave --follow out.')
     if not card.sample_rate and args.play:
         unheard = "single cycles, which the window plays as notes" if sound else "pictures, which have no sound"
         raise command.WrongUse(f'"{card.title}" makes {unheard}. Leave --play out.')
@@ -225,7 +233,9 @@ def _sample_recordings(
     card = trained.card
     folder = storage.create_folder(args.out) if args.out else None
     mix = arguments.mixed_model_of(args)
-    seconds = args.seconds if args.seconds is not None else card.shape[0] / card.sample_rate
+    followed = arguments.open_artwork(args.follow, card) if args.follow is not None else None
+    usual = card.shape[0] if followed is None else len(followed)
+    seconds = args.seconds if args.seconds is not None else usual / card.sample_rate
     with live_playback.LivePlayback(card.sample_rate, seconds, len(seeds), args.play) as ear:
         if ear.failed and folder is None:
             live_playback.print_nothing_made("DIR")
@@ -239,6 +249,7 @@ def _sample_recordings(
                 seconds=seconds,
                 temperature=temperature[0],
                 label=label,
+                followed_sound=followed,
                 second_model=args.mix or "",
                 share=args.share,
             )

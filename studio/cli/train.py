@@ -2,8 +2,6 @@
 
 import argparse
 import contextlib
-import csv
-import io
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,15 +10,20 @@ from studio.cli import command as ground
 from studio.cli.interruption import Interruption
 from studio.library import file_names, model_names, models, storage
 from studio.media import names
+from studio.media.file_table import make_file_table
 from studio.media.pictures import image
 from studio.wire import messages as wire
 
 if TYPE_CHECKING:
     from studio.engine.training.config import TrainingConfig
-    from studio.engine.training.distributed import Team
+    from studio.engine.training.distributed import ProcessGroup
 
 CYCLE_SAMPLES = 256
 """The number of samples of one training cycle."""
+USUAL_SIZE = 32
+"""The pixels on a side of pictures, unless the user gives another number."""
+UPSAMPLED_SIZE = 128
+"""The pixels on a side of the pictures that an upsampler draws, unless the user gives another number."""
 DEFAULT_RATE = 16_000
 """The rate of recordings in Hz, unless the user gives another."""
 SAVED_NOTE = "Stopped. What it learned is saved. The same command with --resume continues."
@@ -28,8 +31,6 @@ Files: TypeAlias = Sequence[wire.ExaminedFile]
 """Files of a folder."""
 NOT_USED = ("skipped", "left_out")
 """The outcomes of files that are listed as skipped."""
-FORMULA_CHARACTERS = tuple("=+-@＝＋－＠")
-"""Characters with which a formula begins in a spreadsheet."""
 
 
 def add(commands: ground.Commands) -> None:
@@ -50,9 +51,22 @@ def add(commands: ground.Commands) -> None:
         help="nice, realnvp, glow, maf, iaf, vae_flow, pixelcnn, gated_pixelcnn … of pictures or cycles, wavenet of "
         "recordings (realnvp)",
     )
-    sub.add_argument("--preset", default="tiny", help="tiny, small or paper (tiny)")
+    sub.add_argument("--preset", default="tiny", help="tiny, small, large or paper (tiny)")
+    sub.add_argument(
+        "--from",
+        dest="start_model",
+        metavar="MODEL",
+        help="continue from a trained model; its family, size and rate replace those options",
+    )
     sub.add_argument("--name", help="of the model and its run")
-    sub.add_argument("--size", type=ground.positive, default=32, help="pixels on a side (32)")
+    sub.add_argument(
+        "--upsampler",
+        action="store_true",
+        help="an upsampler, which draws details on the pictures of other models, instead of a model",
+    )
+    sub.add_argument(
+        "--size", type=ground.positive, help=f"pixels on a side ({USUAL_SIZE}; of an upsampler {UPSAMPLED_SIZE})"
+    )
     sub.add_argument("--grey", action="store_true", help="grey instead of colour")
     sub.add_argument("--sound", action="store_true", help="single cycles of sound instead of pictures")
     sub.add_argument(
@@ -75,6 +89,14 @@ def add(commands: ground.Commands) -> None:
         metavar="OPTION=VALUE",
         help="how they are varied: shift=2, quarter_turns, colour=0.1 of pictures; gain=6, speed=0.1, noise=40, "
         "fade=0.1 of recordings",
+    )
+    sub.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a hyperparameter of the family, as layers=8; a wavenet with follows_pitch or follows_loudness learns to "
+        "follow a recording",
     )
     sub.add_argument("--steps", type=ground.steps, help="how many steps (the plan's own)")
     sub.add_argument("--resume", action="store_true", help="continue an earlier run of that name")
@@ -101,20 +123,20 @@ def _run(args: argparse.Namespace, stop: Interruption) -> int:
     from studio.engine.training import distributed
 
     args.device = distributed.device_of_process(args.device)
-    with distributed.join_team() as team:
-        return _train(args, stop) if team.is_first else _follow(args, team)
+    with distributed.join_process_group() as group:
+        return _train(args, stop) if group.is_first else _join(args, group)
 
 
-def _follow(args: argparse.Namespace, team: "Team") -> int:
-    """Take part in a training whose first process prints and saves everything."""
+def _join(args: argparse.Namespace, group: "ProcessGroup") -> int:
+    """Train in a process other than the first, which prints and saves everything."""
     from studio.engine.device import lower_priority
-    from studio.engine.training import distributed, following
+    from studio.engine.training import distributed, joined_training
 
     distributed.ignore_stop_signals()
     lower_priority()
     try:
-        following.follow_training(team, ground.make_jobs(args, compile_first=True).device)
-    except distributed.TeamLost:  # the first process says why
+        joined_training.join_training(group, ground.make_jobs(args, compile_first=True).device)
+    except distributed.ProcessLost:  # the first process says why
         return 1
     return 0
 
@@ -139,6 +161,7 @@ def _train(args: argparse.Namespace, stop: Interruption) -> int:
         output_folder=str(storage.create_folder(args.out)) if args.out else "",
         config=config_to_dict(config),
         force=args.force,
+        start_model="" if args.resume else args.start_model or "",  # a run that is resumed has weights of its own
     )
     lower_priority()
     _run_training(args, config, ask, stop)
@@ -149,17 +172,25 @@ def _train(args: argparse.Namespace, stop: Interruption) -> int:
 
 def _read_config(args: argparse.Namespace) -> "TrainingConfig":
     """Return the config that the arguments describe. Raises WrongUse."""
+    from studio.engine.training import config as configs
     from studio.engine.training.config import BadTrainingConfig, config_for_data, config_from_json, with_name
 
     if not args.recipe and args.name is None:
         raise ground.WrongUse("A model needs a name: add --name NAME.")
+    if args.recipe and args.start_model is not None:
+        raise ground.WrongUse("A recipe begins from nothing. Leave out --recipe or --from.")
     try:
         if args.recipe:
             config = config_from_json(args.recipe.read_bytes())
+        elif args.start_model is not None:
+            config = configs.config_from_model("model", args.source, models.find_model(args.start_model).card)
         else:
-            config = config_for_data("model", args.source, args.family, args.preset, *_artwork_shape(args))
+            family = "upsampler" if args.upsampler else args.family
+            config = config_for_data("model", args.source, family, args.preset, *_artwork_shape(args))
     except BadTrainingConfig as error:
         raise ground.WrongUse(str(error)) from None
+    if args.upsampler and not config.is_upsampler:
+        raise ground.WrongUse(f'The recipe "{config.name}" trains a model. Leave --upsampler out.')
     config = _with_options(args, config)
     name = config.name if args.name is None else args.name
     if file_names.clean_name(name) != name or not (storage.home_folder("runs") / name / "study.json").exists():
@@ -168,17 +199,18 @@ def _read_config(args: argparse.Namespace) -> "TrainingConfig":
 
 
 def _with_options(args: argparse.Namespace, config: "TrainingConfig") -> "TrainingConfig":
-    """Return the config with the options for files that were given. Raises WrongUse."""
+    """Return the config with the options that were given. Raises WrongUse."""
     import msgspec
 
     from studio.engine.training.config import TrainingConfig, config_to_dict
 
     fields = config_to_dict(config)
-    for part, given in (("preparation", args.prepare), ("augmentation", args.augment)):
+    for part, given in (("preparation", args.prepare), ("augmentation", args.augment), ("recipe", args.set)):
+        names = [name for name in fields[part] if name != "family"]
         for option in given:
             name, _, value = option.partition("=")
-            if name not in fields[part]:
-                raise ground.WrongUse(f'There is no option "{name}". There are: {", ".join(fields[part])}.')
+            if name not in names:
+                raise ground.WrongUse(f'There is no option "{name}". There are: {", ".join(names)}.')
             is_list = isinstance(fields[part][name], list | tuple)
             fields[part][name] = value.split(",") if is_list else value or "true"
     try:
@@ -274,7 +306,8 @@ class _Stoppable:
 def _report_files(args: argparse.Namespace, files: Files) -> None:
     """List unused files, and damaged files that are used, if the user requested it."""
     if args.report:
-        storage.write_file(args.report, files_table(files))
+        rows = ((file.name, file.outcome, file.reason) for file in files)
+        storage.write_file(args.report, make_file_table(rows))
     skipped = [file for file in files if file.outcome in NOT_USED]
     damaged = [file for file in files if file.outcome == "damaged"]
     if args.json and (skipped or damaged):
@@ -289,20 +322,6 @@ def _report_files(args: argparse.Namespace, files: Files) -> None:
 
 def _objects(files: Files) -> list[dict[str, str]]:
     return [{"file": file.name, "reason": file.reason} for file in files]
-
-
-def files_table(files: Files) -> bytes:
-    """Return files with their outcomes and reasons, as CSV that spreadsheets read as text.
-
-    A name that begins like a formula gets an apostrophe, which marks text.
-    """
-    table = io.StringIO()
-    writer = csv.writer(table, quoting=csv.QUOTE_ALL)
-    writer.writerow(("file", "outcome", "reason"))
-    for file in files:
-        row = (file.name, file.outcome.replace("_", " "), file.reason)
-        writer.writerow([f"'{text}" if text.lstrip()[:1] in FORMULA_CHARACTERS else text for text in row])
-    return table.getvalue().encode("utf-8-sig", "replace")
 
 
 def _report_step(
@@ -339,7 +358,7 @@ def _progress_text(config: "TrainingConfig", event: wire.TrainingProgress) -> st
     bits = event.loss if event.held_out is None else event.held_out
     held_out = "" if event.held_out is None else " held out"
     how = f"step {event.step:,} of {event.steps:,}: {bits:.3f} bits per dimension{held_out}"
-    left = f", {ground.time_left_text(event.seconds_left)} left" if event.step < event.steps else ""
+    left = f", {ground.time_left_text(event.seconds_left)} left" if event.seconds_left else ""
     return f"{how}, {rate} {things} a second{left}"
 
 
@@ -350,6 +369,13 @@ def _report_model(args: argparse.Namespace, config: "TrainingConfig") -> None:
     known = args.out is None
     line = {"file": str(path), "name": card.name, "steps": card.steps, "metric": card.metric, "value": card.value}
     ground.print_result(args, {**line, "exact": card.exact}, str(path))
+    if card.role == "upsampler":
+        pyramid = ("pyramid", "MODEL", card.name if known else str(path), str(args.source), "--name", "NAME")
+        ground.print_message(
+            f"It draws details on the pictures of models in its {card.levels} levels. Make a pyramid of both:\n\n"
+            f"  {ground.shell_command(*pyramid)}\n"
+        )
+        return
     sheet = () if card.sample_rate else ("--sheet",)
     sample = ("sample", card.name if known else str(path), "-n", "16", *sheet, "--out", f"{card.name}-samples")
     choose = f'and choose "{card.title}"' if known else "and drop the file on the window"
@@ -378,4 +404,5 @@ def _artwork_shape(args: argparse.Namespace) -> tuple[tuple[int, ...], int]:
     if args.sound:
         return (CYCLE_SAMPLES,), 0
     channels = 1 if args.grey else 3
-    return (channels, args.size, args.size), 0
+    size = args.size or (UPSAMPLED_SIZE if args.upsampler else USUAL_SIZE)
+    return (channels, size, size), 0

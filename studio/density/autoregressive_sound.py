@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from studio.density.conditional import Conditional
+from studio.density.conditional import Conditional, to_float64
 from studio.density.model import DecodingStep, Model
 from studio.density.sound_stream import MakeFastSampler, StreamSampler, TorchSampler
 
@@ -98,6 +98,21 @@ class AutoregressiveSound(Model):
         )
         return swift or TorchSampler(self.net, self.conditional, c, count)
 
+    def condition(self, classes: Tensor | None, signal: Tensor | None = None, count: int = 1) -> Tensor | None:
+        """Return the condition of `count` sounds with classes `(B,)`, if there are any, that follow a signal.
+
+        The signal is `(numbers, frames)` for all of them, or `(B, numbers, frames)`. Without one, a model that follows
+        signals follows its usual one.
+        """
+        if not self.follows_signal:
+            return classes
+        followed: Tensor = self.net.usual_signal if signal is None else signal
+        every = followed.to(self.scale_of.device, self.dtype).expand(count, *followed.shape[-2:])
+        if classes is None:
+            return every
+        kinds = classes.to(every).view(-1, 1, 1).expand(count, 1, every.shape[2])
+        return torch.cat((kinds, every), 1)
+
     # ── prices ──────────────────────────────────────────────────────────────────────────────────
 
     def _check_condition(self, c: Tensor | None) -> None:
@@ -138,19 +153,19 @@ class AutoregressiveSound(Model):
     def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         if c is None and self.classes and not self.follows_signal:
             return torch.logsumexp(self.log_prob_of_classes(x), 1) - math.log(self.classes)
-        return self._log_probs(x, c).double().sum(1).to(self.dtype)
+        return to_float64(self._log_probs(x, c)).sum(1).to(x.device, self.dtype)
 
     @torch.no_grad()
     def log_prob_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
         kinds = [c] if c is not None or not self.classes else torch.arange(self.classes, device=x.device)
         found = []
         for kind in kinds:
-            total = torch.zeros(len(x), device=x.device, dtype=torch.float64)
+            total = to_float64(torch.zeros(len(x), device=x.device))
             for part in self._segments(x, kind.expand(len(x)) if c is None and kind is not None else kind):
-                total += part.double().sum(1)
+                total += to_float64(part).sum(1)
                 yield None
             found.append(total)
-        yield (torch.logsumexp(torch.stack(found), 0) - math.log(len(found))).to(self.dtype)
+        yield (torch.logsumexp(torch.stack(found), 0) - math.log(len(found))).to(x.device, self.dtype)
 
     def loss(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         return -self.log_prob(x, c).mean() / (x.shape[1] * math.log(2))
@@ -189,9 +204,12 @@ class AutoregressiveSound(Model):
         temperature: float | Tensor = 1.0,
         samples: int | None = None,
     ) -> Iterator[DecodingStep]:
-        """Make a new sound for each seed, step by step. Without c, each seed also draws a class."""
-        if c is None and not self.follows_signal:
-            c = self.draw_classes(seeds)
+        """Make a new sound for each seed, step by step.
+
+        Without c, each seed also draws a class, and the usual signal is followed.
+        """
+        if c is None:
+            c = self.condition(self.draw_classes(seeds), count=len(seeds))
         return self.decode_steps(self.noise(seeds, samples), c, temperature)
 
     def temperature_by_scale(self, temperatures: Sequence[float]) -> Tensor:

@@ -168,8 +168,8 @@ class Categorical(Conditional):
         self.numbers = channels * levels
 
     def _log_prob(self, x: Tensor, numbers: Tensor) -> Tensor:
-        logits = numbers.reshape(len(x), self.channels, self.levels, *x.shape[2:])
-        return -cross_entropy(logits.transpose(1, 2), x.long(), reduction="none")
+        logits = numbers.reshape(len(x), self.channels, self.levels, *x.shape[2:]).movedim(2, -1)
+        return -cross_entropy(logits.flatten(0, -2), x.long().flatten(), reduction="none").view(x.shape)
 
     def _cdf(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
         first = before.shape[1] * self.levels

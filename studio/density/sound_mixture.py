@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from studio.density.autoregressive_sound import AutoregressiveSound
+from studio.density.conditional import to_float64
 from studio.density.sound_stream import StreamSampler, TorchSampler
 
 ClassOfEachModel = tuple[Tensor | None, ...]
@@ -79,8 +80,9 @@ class MixtureSampler:
             found, prices = self._sample_one_by_one(z, temperature, second)
         else:
             prices = torch.stack((a.log_prob, b.log_prob))
-        shares = torch.tensor([1 - share, share], dtype=torch.float64, device=found.device).log()
-        return found, -torch.logsumexp(prices.double() + shares[:, None, None], 0) / math.log(2)
+        prices = to_float64(prices)
+        shares = torch.tensor([1 - share, share], dtype=prices.dtype, device=prices.device).log()
+        return found, -torch.logsumexp(prices + shares[:, None, None], 0) / math.log(2)
 
     def _sample_one_by_one(self, z: Tensor, temperature: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Return levels `(1, n)`, and ln p under each of the two models, `(2, 1, n)`."""

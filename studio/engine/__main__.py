@@ -17,7 +17,14 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 from studio import streams
-from studio.engine.errors import RETRY_HINT, explain_error, is_device_lost, is_out_of_memory, strip_control_characters
+from studio.engine.errors import (
+    RETRY_HINT,
+    NeedsForce,
+    explain_error,
+    is_device_lost,
+    is_out_of_memory,
+    strip_control_characters,
+)
 from studio.engine.events import EventSteps, Pause
 from studio.engine.stdio import Inbox, Outbox, claim_standard_streams, read_commands
 from studio.wire.frames import BadFrame
@@ -165,7 +172,7 @@ class JobTable:
             traceback.print_exception(error)
         self.device_lost = self.device_lost or is_device_lost(error)
         why, hint = explain_error(error)
-        return Failed(job=job.command.job, reason=why, hint=hint)
+        return Failed(job=job.command.job, reason=why, hint=hint, can_force=isinstance(error, NeedsForce))
 
 
 def _check_event(event: Event) -> Event:

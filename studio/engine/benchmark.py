@@ -81,7 +81,7 @@ def _time_rows(model: Autoregressive, seeds: Sequence[int]) -> tuple[float, floa
 def _time_recordings(model: AutoregressiveSound, count: int, rate: int) -> SpeedReport:
     """Measure one second of recordings at a rate in samples a second."""
     samples = round(PART * rate)
-    c = model.draw_classes(range(count))
+    c = model.condition(model.draw_classes(range(count)), count=count)
     z = model.noise(range(count), 2 * samples)
     sampler = model.make_sampler(c, count)
     temperature = torch.ones_like(z[:, :samples])

@@ -62,15 +62,14 @@ def choose_device(name: str | None = None) -> ComputeDevice:
 def lower_priority() -> None:
     """Let other programs on this computer run first.
 
-    Playing and drawing then do not wait for a training. On Linux a training only gets processor time that nothing else
-    uses.
+    Playing and drawing then do not wait for a training, which still gets a tenth of a processor that another program
+    keeps busy. At Linux's idle priority it got nothing: 0.00 steps a second, where it took 0.95 so, and 18 alone. No
+    sound had a gap either way (`tests/benchmarks/training_beside.py`).
     """
     if sys.platform == "win32":
         this = ctypes.c_void_p(-1)
         below_normal = 0x4000
         ctypes.windll.kernel32.SetPriorityClass(this, below_normal)
-    elif sys.platform == "linux":
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     else:
         os.nice(10)
 
@@ -137,15 +136,30 @@ def _quota(file: Path) -> int:
         return sys.maxsize
 
 
-def free_memory(device: ComputeDevice) -> int:
+def free_memory(device: torch.device) -> int:
     """Return the bytes that can be allocated now without evicting anything else."""
-    where = device.torch_device
-    if where.type == "cuda":
-        kept = torch.cuda.memory_reserved(where) - torch.cuda.memory_allocated(where)
-        return torch.cuda.mem_get_info(where)[0] + kept
-    if where.type == "mps":
+    if device.type == "cuda":
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
+    if device.type == "mps":
         return max(0, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
     return _free_main_memory()
+
+
+def used_memory(device: torch.device) -> int | None:
+    """Return the bytes that this process uses of a device's memory; None if the system does not say.
+
+    On a processor it is main memory that other processes cannot use.
+    """
+    if device.type == "cuda":
+        return torch.cuda.memory_reserved(device)
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory()
+    try:
+        resident = int(Path("/proc/self/statm").read_text().split()[1])
+        return resident * os.sysconf("SC_PAGE_SIZE")
+    except OSError:  # not Linux
+        return None
 
 
 def _free_main_memory() -> int:
@@ -193,18 +207,18 @@ def batch_that_fits(device: ComputeDevice, wanted: int, bytes_each: int) -> int:
 
     Each needs about `bytes_each`.
     """
-    return max(1, min(wanted, int(free_memory(device) * MEMORY_SHARE) // max(1, bytes_each)))
+    return max(1, min(wanted, int(free_memory(device.torch_device) * MEMORY_SHARE) // max(1, bytes_each)))
 
 
-def release_memory(device: ComputeDevice) -> None:
+def release_memory(device: torch.device) -> None:
     """Release memory that torch caches for later. Use it after a shortage, before a smaller try.
 
     Call it outside the `except` block, whose traceback still holds the tensors.
     """
     gc.collect()
-    if device.torch_device.type == "cuda":
+    if device.type == "cuda":
         torch.cuda.empty_cache()
-    elif device.torch_device.type == "mps":
+    elif device.type == "mps":
         torch.mps.empty_cache()
 
 

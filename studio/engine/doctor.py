@@ -36,7 +36,7 @@ def examine_computer(device: ComputeDevice) -> tuple[Finding, ...]:
     return (
         ("Latent Studio", True, f"{__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}"),
         ("Device", True, f"{device.description}{', with bfloat16 units' if device.has_bf16 else ''}"),
-        ("Memory", free_memory(device) > 10**9, f"{free_memory(device) / 1e9:.1f} GB free"),
+        ("Memory", free_memory(device.torch_device) > 10**9, f"{free_memory(device.torch_device) / 1e9:.1f} GB free"),
         _examine_sound(),
         *(_examine_library(name) for name in LIBRARIES),
         _examine_torchaudio(),

@@ -7,6 +7,10 @@ RETRY_HINT = "The engine restarts by itself. Then try again."
 LOG_HINT = "The engine continues. The log has the details."
 
 
+class NeedsForce(ValueError):
+    """Is the base of refusals after which the same command with `force` would continue."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error means that memory ran out.
 

@@ -8,15 +8,16 @@ from collections.abc import Generator
 
 import torch
 
+from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.engine import doctor as diagnosis
 from studio.engine import errors
 from studio.engine.device import ComputeDevice, batch_that_fits
 from studio.engine.events import EventSteps
-from studio.engine.generation import inpainting, loop_finder, pricing, sampling
+from studio.engine.generation import encoding, inpainting, loop_finder, pricing, sampling
 from studio.engine.generation.picture_job import GROUP_SIZE, PictureJob
 from studio.engine.generation.sound_job import SoundJob
 from studio.engine.levels import DoesNotFit
-from studio.engine.training import jobs, scanning, trial
+from studio.engine.training import examples, jobs, pyramid_export, scanning, trial
 from studio.wire import messages as wire
 
 
@@ -59,7 +60,7 @@ class JobStarter:
             case wire.ScanFolder():
                 return scanning.scan_folder(command)
             case wire.PreviewExamples():
-                return scanning.preview_examples(command)
+                return examples.preview_examples(command)
             case wire.Train():
                 return self.train(command)
             case wire.PrepareTraining():
@@ -68,6 +69,8 @@ class JobStarter:
                 return self.steer_training(command)
             case wire.Evaluate():
                 return jobs.evaluate_model(command, self.model_cache, self.device)
+            case wire.MakePyramid():
+                return pyramid_export.make_pyramid(command, self.device)
             case wire.Doctor():
                 return self.doctor(command)
         raise DoesNotFit(f"a {type(command).__name__} cannot be started")
@@ -187,7 +190,7 @@ class JobStarter:
         c = None
         if first is not None and second is not None:
             later = torch.arange(command.frames, device=z.device) >= command.frames / 2
-            c = torch.where(later, second, first)
+            c = torch.where(later.view(-1, *[1] * (second.dim() - 1)), second, first)
         group = batch_that_fits(self.device, GROUP_SIZE, loaded.bytes_each)
         for at in range(0, command.frames, group):
             part = slice(at, at + group)
@@ -269,15 +272,23 @@ class JobStarter:
 def _latent_of(
     loaded: sampling.LoadedModel, asked: wire.DecodeLatent | wire.LatentPoint
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-    """Return the latent of a LatentPoint, its decoding temperature, and its class.
+    """Return the latent of a LatentPoint, its decoding temperature, and its condition.
 
-    The class is `(1,)`; None if the model has no classes.
+    The condition is the class, `(1,)`; None if the model has no classes. A model that follows a recording follows its
+    usual one.
     """
     start = sampling.start_latent(loaded, asked.seed, asked.latent)
+    c = sampling.classes_for(loaded, [asked.seed], asked.label)
+    if isinstance(loaded.model, AutoregressiveSound):
+        if loaded.model.follows_signal and asked.latent is not None:
+            raise DoesNotFit(
+                f'"{loaded.card.title}" follows a recording, so an opened one cannot be drawn again. Choose another'
+            )
+        c = loaded.model.condition(c)
     return (
         sampling.move_latent(loaded, start, asked.sliders, asked.temperature),
         sampling.decoding_temperature(loaded, asked.temperature),
-        sampling.classes_for(loaded, [asked.seed], asked.label),
+        c,
     )
 
 
@@ -293,9 +304,9 @@ def _decode_in_steps(
 
 def _encode_in_steps(
     loaded: sampling.LoadedModel, picture: wire.Array, label: int | None, *, search: bool = False
-) -> Generator[None, None, sampling.EncodedArtwork]:
-    for found in sampling.encode_artwork(loaded, picture, label, search=search):
+) -> Generator[None, None, encoding.EncodedArtwork]:
+    for found in encoding.encode_artwork(loaded, picture, label, search=search):
         if found is not None:
             return found
         yield None
-    raise RuntimeError("an inversion ended without its result")
+    raise RuntimeError("an encoding ended without its result")

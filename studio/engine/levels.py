@@ -9,7 +9,6 @@ probability equal to the grey, as in the papers on binarised MNIST. A user's own
 that it does not change at random.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,11 +17,11 @@ import torch
 from torch import Tensor
 
 from studio.density.model import Model
+from studio.engine.audio import import_torchaudio
 from studio.wire.messages import Array
 
 MU_LAW = 256
 """The number of levels for which a sound is stored in μ-law, with μ = 255."""
-_MU = MU_LAW - 1
 
 
 class DoesNotFit(ValueError):
@@ -105,17 +104,15 @@ def levels_of_sound(sound: Array, levels: int) -> Tensor:
     """Return the levels of a sound's samples, int16 of any shape."""
     x = torch.from_numpy(sound.copy())
     if levels == MU_LAW:
-        height = x.double() / 32768
-        compressed = height.sign() * (_MU * height.abs()).log1p() / math.log1p(_MU)
-        return ((compressed + 1) / 2 * _MU + 0.5).floor().to(torch.uint8)
+        encoded: Tensor = import_torchaudio().functional.mu_law_encoding(x.double() / 32768, MU_LAW)
+        return encoded.to(torch.uint8)
     return ((x.long() + 32768) * levels).div(65536, rounding_mode="floor").int()
 
 
 def sound_of_levels(x: Tensor, levels: int) -> Array:
     """Return the samples of a sound's levels, int16: the middle of each level."""
     if levels == MU_LAW:
-        compressed = x.cpu().double() / _MU * 2 - 1
-        height = compressed.sign() * torch.expm1(compressed.abs() * math.log1p(_MU)) / _MU
+        height: Tensor = import_torchaudio().functional.mu_law_decoding(x.cpu().double(), MU_LAW)
         return (height * 32768).round().clamp(-32768, 32767).to(torch.int16).numpy()
     middle = (2 * x.cpu().long() + 1) * 32768
     return np.ascontiguousarray((middle.div(levels, rounding_mode="floor") - 32768).to(torch.int16).numpy())

@@ -41,14 +41,18 @@ def check_model(found: models.InstalledModel) -> None:
         raise unfit_error(name, f"describes a model of {needed >> 20:,} MB, and the whole file has {size >> 20:,} MB")
     compare_directions(model, card, contents["directions"].shape if "directions" in contents else None, name)
     cover = contents.get("cover")
-    if cover is not None and cover.shape[1:] != artwork_shape(card.shape):
+    if cover is not None and cover.shape[1:] not in (artwork_shape(card.shape), artwork_shape(model.shape)):
         raise unfit_error(name, "describes artworks of another size than those on its cover")
 
 
 def build_described(card: Card, name: str) -> Model:
-    """Build the model of a card, on torch's default device. Raises models.BadModel if there is no such model."""
+    """Build the model of a card, on torch's default device; of a pyramid the base.
+
+    Raises models.BadModel if there is no such model.
+    """
+    shape = card.shape if card.pyramid is None else card.pyramid.coarse_shape
     try:
-        model = zoo.recipe_from_fields(card.recipe).build(card.shape, card.levels)
+        model = zoo.recipe_from_fields(card.recipe).build(shape, card.levels)
     except (msgspec.ValidationError, ValueError, RuntimeError, OverflowError) as error:  # torch: a size out of range
         raise unfit_error(name, f"describes no model ({str(error).partition(chr(10))[0]})") from None
     if model.classes != len(card.classes):

@@ -25,8 +25,11 @@ from studio.kernels import compiler
 
 Array = NDArray[Any]
 LANES = 4
-ARTWORKS_AT_ONCE = 8
-"""Number of artworks that use the weights together: as many as the second cache holds (measured: 4 to 16 are alike)."""
+ARTWORKS_AT_ONCE = 64
+"""Number of artworks that use the weights together, which are read from memory.
+
+Their states fill about half of the second cache. For 256 artworks of 784 entries, 8 took a quarter longer.
+"""
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -63,6 +66,11 @@ class MadePlan(NamedTuple):
     """The place at which each unit's weights begin."""
     source: Array
     """The column of the state that each unit's first weight multiplies."""
+    early: Array
+    """How many of each hidden unit's weights are added together with those of an earlier unit of its layer.
+
+    Four units then read the states once. It is 0 for the first of four, and for those left over.
+    """
     first: Array
     """Places `(D + 1,)` in `ready`. Entry number d makes the units `ready[first[d] : first[d + 1]]` computable."""
     ready: Array
@@ -85,11 +93,19 @@ def plan_network(order: Array, degrees: Sequence[Array], outputs: int) -> MadePl
     column = np.cumsum([0, *map(len, below)])
     source = [np.full(len(r), c) for r, c in zip(reach, column, strict=False)]
     total = np.concatenate(reach)
+    early = [_begun_early(r) for r in reach[:-1]]
     of_all = np.concatenate(degrees)
     ready = np.argsort(of_all, kind="stable")
-    whole = (order, total, np.cumsum(total) - total, np.concatenate(source))
+    whole = (order, total, np.cumsum(total) - total, np.concatenate(source), np.concatenate(early))
     first = np.searchsorted(of_all[ready], np.arange(1, entries + 2))
     return MadePlan(*(a.astype(np.int64) for a in (*whole, first, ready)))
+
+
+def _begun_early(reach: Array) -> Array:
+    """Return `early` of a layer's units."""
+    at = np.arange(len(reach))
+    together = (at % 4 > 0) & (at < len(reach) // 4 * 4)
+    return np.where(together, reach[at // 4 * 4], 0)
 
 
 @compiled
@@ -147,13 +163,79 @@ def _add_two_units(w: Array, u: int, v: int, n: int, s: Array, b: int, c: int, t
 
 
 @compiled
+def _add_four_units(
+    w: Array, units: tuple[int, int, int, int], n: int, s: Array, b: int, c: int, to: tuple[int, int, int, int]
+) -> None:
+    """Add the sums of four units that read the same columns to four columns, for two artworks from b on.
+
+    Their weights begin at `units`. Sums of eight need no more registers than processors without AVX-512 have.
+    """
+    row0 = w[units[0] : units[0] + n]
+    row1 = w[units[1] : units[1] + n]
+    row2 = w[units[2] : units[2] + n]
+    row3 = w[units[3] : units[3] + n]
+    h0 = s[b, c : c + n]
+    h1 = s[b + 1, c : c + n]
+    a0 = a1 = a2 = a3 = w.dtype.type(0)
+    o0 = o1 = o2 = o3 = w.dtype.type(0)
+    for k in range(n):
+        p, q = h0[k], h1[k]
+        a0 += row0[k] * p
+        a1 += row1[k] * p
+        a2 += row2[k] * p
+        a3 += row3[k] * p
+        o0 += row0[k] * q
+        o1 += row1[k] * q
+        o2 += row2[k] * q
+        o3 += row3[k] * q
+    s[b, to[0]] += a0
+    s[b, to[1]] += a1
+    s[b, to[2]] += a2
+    s[b, to[3]] += a3
+    s[b + 1, to[0]] += o0
+    s[b + 1, to[1]] += o1
+    s[b + 1, to[2]] += o2
+    s[b + 1, to[3]] += o3
+
+
+@compiled
 def hidden_unit(p: MadePlan, u: int, w: Array, s: Array, low: int, high: int, tanh: bool) -> None:
-    """Compute one hidden unit of artworks low … high - 1. All that it reads must be known."""
+    """Compute one hidden unit of artworks low … high - 1, and perhaps begin those after it.
+
+    All that it reads must be known. The units of a layer are computed in turn.
+    """
     t = len(p.order) + u
+    early = p.early[u]
+    if early == 0 and u + 3 < len(p.early) and p.early[u + 3] == p.reach[u] and p.source[u + 3] == p.source[u]:
+        units = (p.start[u], p.start[u + 1], p.start[u + 2], p.start[u + 3])
+        for b in range(low, high, 2):
+            _add_four_units(w, units, p.reach[u], s, b, p.source[u], (t, t + 1, t + 2, t + 3))
+    elif early < p.reach[u]:
+        for b in range(low, high, LANES):
+            add_unit(w, p.start[u] + early, p.reach[u] - early, s, b, p.source[u] + early, t)
+    for b in range(low, high):
+        s[b, t] = math.tanh(s[b, t]) if tanh else max(s[b, t], w.dtype.type(0))
+
+
+@compiled
+def _add_outputs(p: MadePlan, d: int, w: Array, s: Array, low: int, high: int) -> None:
+    """Add the two outputs of entry number d, and begin those of the next one if d is even."""
+    entries, hidden = len(p.order), len(p.ready)
+    m = hidden + p.order[d]
+    n = p.reach[m]
+    known = 0
+    if d % 2 == 1:
+        known = p.reach[hidden + p.order[d - 1]]
+    elif d + 1 < entries:
+        v = hidden + p.order[d + 1]
+        units = (p.start[m], p.start[m + entries], p.start[v], p.start[v + entries])
+        to = (entries + m, 2 * entries + m, entries + v, 2 * entries + v)
+        for b in range(low, high, 2):
+            _add_four_units(w, units, n, s, b, p.source[m], to)
+        return
+    first, second, c = p.start[m] + known, p.start[m + entries] + known, p.source[m] + known
     for b in range(low, high, LANES):
-        add_unit(w, p.start[u], p.reach[u], s, b, p.source[u], t)
-        for i in range(b, b + LANES):
-            s[i, t] = math.tanh(s[i, t]) if tanh else max(s[i, t], w.dtype.type(0))
+        _add_two_units(w, first, second, n - known, s, b, c, entries + m, 2 * entries + m)
 
 
 @compiled
@@ -193,8 +275,7 @@ def _inverse(
             e = p.order[d]
             m = hidden + e
             r = hidden + entries + e
-            for b in range(begin, end, LANES):
-                _add_two_units(w, p.start[m], p.start[r], p.reach[m], s, b, p.source[m], entries + m, entries + r)
+            _add_outputs(p, d, w, s, begin, end)
             for b in range(begin, end):
                 raw = s[b, entries + r]
                 a[b, e] = raw / math.sqrt(one + (raw / limit) * (raw / limit))
@@ -215,11 +296,11 @@ def _forward(
         end = min(begin + ARTWORKS_AT_ONCE, high)
         for u in range(hidden):
             hidden_unit(p, u, w, s, begin, end, tanh)
-        for e in range(entries):
+        for d in range(entries):
+            e = p.order[d]
             m = hidden + e
             r = hidden + entries + e
-            for b in range(begin, end, LANES):
-                _add_two_units(w, p.start[m], p.start[r], p.reach[m], s, b, p.source[m], entries + m, entries + r)
+            _add_outputs(p, d, w, s, begin, end)
             for b in range(begin, end):
                 raw = s[b, entries + r]
                 a[b, e] = raw / math.sqrt(one + (raw / limit) * (raw / limit))

@@ -93,7 +93,7 @@ class RunningNetwork(NamedTuple):
 
     net: WaveNetWeights
     base: Array
-    """What is added to the filters of each frame, `(frames, L, voices, 2 R)`."""
+    """What is added to the filters of each frame, `(frames, L, voices, 2 R)`. After the last, the first follows."""
     hop: int
     """The length of a frame in samples."""
     state: WaveNetState
@@ -194,7 +194,7 @@ def _add_past(net: WaveNetWeights, base: Array, number: int, hop: int, state: Wa
         reach = net.dilations[layer]
         for t in range(samples):
             past = place + (slots[layer] + t + spare) % (reach + spare)
-            frame = min((number + t) // hop, len(base) - 1)
+            frame = (number + t) // hop % len(base)
             for v in range(voices):
                 for i in range(channels):
                     far[t * one + v, i] = rings[past, v, i]

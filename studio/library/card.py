@@ -23,6 +23,17 @@ GROUP_HEADINGS = ("Pictures", "Sound", "Studies")
 """The headings in lists of models, in this order."""
 
 
+class PyramidParts(msgspec.Struct, frozen=True, kw_only=True):
+    """Names the upsampler of a pyramid, whose own file holds the base alone."""
+
+    upsampler: ShortText
+    """The name of the upsampler when the pyramid was made."""
+    upsampler_hash: ShortText
+    """The hash of the upsampler's file."""
+    coarse_shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
+    """(channels, height, width) of the pictures that the base draws."""
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """Holds everything known about a trained model without loading its weights."""
 
@@ -31,7 +42,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     title: ShortText
     """The title for the user, for example `Stickers`."""
     family: ShortText
-    """A key of the zoo, for example `realnvp`."""
+    """A key of the zoo, for example `realnvp`; of a pyramid that of its base."""
     family_title: ShortText
     """The family's name in its paper, for example `RealNVP`."""
     subject: ShortText
@@ -92,6 +103,10 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """The version of the application that trained the model."""
     former_hashes: tuple[ShortText, ...] = ()
     """Hashes that the file had with earlier cards and the same parameters."""
+    role: Literal["model", "upsampler"] = "model"
+    """An upsampler makes no artworks alone: it draws details on those of models."""
+    pyramid: PyramidParts | None = None
+    """The upsampler that draws the details of the base's pictures; None if the model draws whole pictures itself."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -135,6 +150,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return self.family in PIXEL_BY_PIXEL
 
     @property
+    def draws_by_rows(self) -> bool:
+        """Return whether the model draws the rows of a picture one after another; a pyramid does not."""
+        return self.can_inpaint and self.pyramid is None
+
+    @property
     def group_heading(self) -> str:
         """Return the one of HEADINGS below which lists show the model."""
         if self.medium == "sound":
@@ -146,8 +166,18 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         """Return in words how the model makes an artwork: `draws pixel by pixel`."""
         verb = "draws" if self.medium == "picture" else "makes sound"
         if self.family in SAMPLE_BY_SAMPLE:
-            return f"{verb} sample by sample"
-        return f"{verb} {'pixel by pixel' if self.can_inpaint else 'at once'}"
+            follows = f" and follows {self.followed_text}" if self.followed_text else ""
+            return f"{verb} sample by sample{follows}"
+        how = "pixel by pixel" if self.can_inpaint else "at once"
+        if self.pyramid is not None:
+            _, height, width = self.pyramid.coarse_shape
+            return f"{verb} {width} × {height} {how}, then details"
+        return f"{verb} {how}"
+
+    @property
+    def followed_text(self) -> str:
+        """Return what the model follows of another recording: `pitch and loudness`; empty for nothing."""
+        return " and ".join(what for what in ("pitch", "loudness") if self.recipe.get(f"follows_{what}"))
 
     @property
     def round_trip_text(self) -> str:

@@ -3,6 +3,7 @@
 import os
 import re
 import unicodedata
+from collections.abc import Collection
 from pathlib import Path
 
 from studio.library import file_names, models, storage
@@ -33,8 +34,8 @@ def name_fault(name: str, folder: Path | None = None) -> str:
     return ""
 
 
-def free_model_name(wanted: str, folder: Path | None = None) -> str:
-    """Return a name like `wanted` that a new model and its run can use."""
+def free_model_name(wanted: str, folder: Path | None = None, taken: Collection[str] = ()) -> str:
+    """Return a name like `wanted` that a new model and its run can use. It is none of those in `taken`."""
     plain = unicodedata.normalize("NFKD", wanted).encode("ascii", "ignore").decode().lower()
     for ending in (MODEL_SUFFIX, *PICKLE_SUFFIXES):
         plain = plain.removesuffix(ending)
@@ -44,7 +45,7 @@ def free_model_name(wanted: str, folder: Path | None = None) -> str:
     runs = _stems(storage.home_folder("runs"), "")
     number = 1
     name = stem
-    while name in runs or name_fault(name, folder):
+    while name in runs or name in taken or name_fault(name, folder):
         number += 1
         name = f"{stem}-{number}"
     return name

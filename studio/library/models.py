@@ -43,6 +43,7 @@ __all__ = [
     "read_cover",
     "direction_names",
     "find_model",
+    "find_upsampler",
     "list_models",
     "read_model",
     "rename_direction",
@@ -123,18 +124,14 @@ def shipped_folder() -> Path:
 def list_models() -> tuple[list[InstalledModel], list[str]]:
     """List the shipped models, then the user's own, and the reasons why others were refused.
 
-    If two have the same name, the user's own is listed.
+    If two have the same name, the user's own is listed. Upsamplers are left out, because they make nothing alone.
     """
     found: dict[str, InstalledModel] = {}
-    refused = []
-    for folder in (shipped_folder(), storage.home_folder("models")):
-        for path in _model_files_in(folder):
-            try:
-                trained = _read_installed(path)
-                found.pop(trained.card.name, None)
-                found[trained.card.name] = trained
-            except BadModel as fault:
-                refused.append(str(fault))
+    installed, refused = _read_folders()
+    for trained in installed:
+        if trained.card.role == "model":
+            found.pop(trained.card.name, None)
+            found[trained.card.name] = trained
     return list(found.values()), refused
 
 
@@ -167,6 +164,19 @@ def find_model(name: str) -> InstalledModel:
     raise BadModel(f'There is no model named "{display_name(name)}". The nearest: {", ".join(nearest)}.')
 
 
+def find_upsampler(card: Card) -> InstalledModel:
+    """Return the upsampler that the card of a pyramid names. Raises BadModel if it is missing."""
+    parts = card.pyramid
+    assert parts is not None, "only a pyramid names an upsampler"
+    for found in _read_folders()[0]:
+        if found.card.role == "upsampler" and found.has_hash(parts.upsampler_hash):
+            return found
+    raise BadModel(
+        f'"{card.title}" draws its details with the upsampler "{display_name(parts.upsampler)}", which is missing. '
+        "Add its file to your models."
+    )
+
+
 def import_model(path: Path) -> InstalledModel:
     """Copy a model's file into the user's own folder. Raises BadModel or storage.NotSaved.
 
@@ -174,7 +184,7 @@ def import_model(path: Path) -> InstalledModel:
     """
     data = read_model(path)
     same = storage.hash_bytes(data)
-    for known in list_models()[0]:
+    for known in _read_folders()[0]:
         if known.path.stat().st_size == len(data) and known.file_hash == same:
             return known
     name = _read_installed(path).card.name
@@ -293,6 +303,19 @@ def _read_user_names(trained: InstalledModel) -> dict[str, str]:
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read_folders() -> tuple[list[InstalledModel], list[str]]:
+    """Read the cards of all models, the shipped ones first. Also return why files were refused."""
+    found = []
+    refused = []
+    for folder in (shipped_folder(), storage.home_folder("models")):
+        for path in _model_files_in(folder):
+            try:
+                found.append(_read_installed(path))
+            except BadModel as fault:
+                refused.append(str(fault))
+    return found, refused
 
 
 def _model_files_in(folder: Path) -> list[Path]:

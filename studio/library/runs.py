@@ -1,8 +1,8 @@
 """Read the folders of training runs: config, progress, curve and samples.
 
 A run's folder holds `study.json` (its config), `source.json` (what it learns from), `checkpoints/` (see
-`studio/engine/training/checkpoint.py`), `samples/` and, once it has ended, `outcome.json`. Everything is read as plain
-data, and a damaged run is left out.
+`studio/engine/training/checkpoint.py`), `log.jsonl`, `samples/`, `nearest.safetensors` and, once it has ended,
+`outcome.json`. It can be copied. Everything is read as plain data, and a damaged run is left out.
 """
 
 import contextlib
@@ -22,6 +22,10 @@ from studio.library import earlier_keys, storage
 SAMPLES_FOLDER = "samples"
 OUTCOME_FILE = "outcome.json"
 SOURCE_FILE = "source.json"
+LOG_FILE = "log.jsonl"
+NEAREST_FILE = "nearest.safetensors"
+COPIED_DISTANCE = 0.5
+"""The distance below which a sample is a copy (studio/engine/training/nearest.py says what was measured)."""
 MAX_HEADER_BYTES = 64 * 2**20
 """The largest header of a checkpoint that is read. It holds the whole curve."""
 _ROLLING = re.compile(r"step-(\d{8})\.safetensors")
@@ -38,6 +42,27 @@ class RunOutcome(msgspec.Struct, frozen=True):
     value: float
     """The held-out figure on its card."""
     exact: bool
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Holds one line of a run's log."""
+
+    time: float
+    """Seconds since 1970, by the clock of the computer."""
+    step: int
+    seconds: float
+    """Seconds of training so far, in all sessions."""
+    training_bits: float
+    """Bits per dimension of a training batch."""
+    held_out_bits: float | None = None
+    """Bits per dimension of held-out artworks, if they were measured at this step."""
+    learning_rate: float
+    rate: float
+    """Pictures, or seconds of sound, learned from in a second."""
+    memory: int | None = None
+    """Bytes of memory in use: of the graphics device if there is one. None if unknown."""
+    notices: tuple[str, ...] = ()
+    """What the user was told at this step."""
 
 
 class RunConfig(msgspec.Struct, frozen=True):
@@ -67,10 +92,30 @@ class RunSummary(msgspec.Struct, frozen=True):
     """The folder or pack that it learns from; empty if unknown."""
 
 
+class ComparedSamples(msgspec.Struct, frozen=True, eq=False):
+    """Holds the newest samples of a run, each with its nearest training artwork.
+
+    Each equals only itself, because the comparison of arrays is an array.
+    """
+
+    step: int
+    samples: np.ndarray
+    """(n, height, width, channels) uint8, or (n, samples) int16."""
+    nearest: np.ndarray
+    """As `samples`."""
+    distances: tuple[float, ...]
+    """The distance of both, in shares of the usual distance of held-out artworks to training artworks."""
+
+    @property
+    def copied(self) -> tuple[bool, ...]:
+        """Return whether each sample is a copy of what the model learned from."""
+        return tuple(distance < COPIED_DISTANCE for distance in self.distances)
+
+
 class RunSamples(msgspec.Struct, frozen=True, eq=False):
     """Holds what a model drew after some steps: (n, height, width, channels) uint8, or (n, samples) int16.
 
-    Each equals only itself, because arrays cannot be compared in one word.
+    Each equals only itself, because the comparison of arrays is an array.
     """
 
     step: int
@@ -93,11 +138,9 @@ def read_run(folder: Path) -> RunSummary | None:
     """Read one run; None if it has learned nothing yet, or cannot be read."""
     try:
         config = msgspec.convert(read_config(folder), RunConfig)
-        names = sorted(filter(_ROLLING.fullmatch, os.listdir(folder / "checkpoints")), reverse=True)
     except (OSError, ValueError):
         return None
-    for name in names:  # a damaged one is skipped, as in resuming
-        path = folder / "checkpoints" / name
+    for path in _newest_checkpoints(folder):  # a damaged one is skipped, as in resuming
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             progress = _read_progress(path)
             curve = tuple((int(step), float(loss), held_out) for step, loss, held_out in progress["loss_curve"])
@@ -107,10 +150,41 @@ def read_run(folder: Path) -> RunSummary | None:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Return the config of a run as the engine takes it. Raises OSError or ValueError."""
-    stored = msgspec.json.decode((folder / "study.json").read_bytes(), type=dict[str, Any])
-    config: dict[str, Any] = earlier_keys.TRAINING_CONFIG.to_present(stored)
-    return config
+    """Return the config of a run as the engine takes it. Raises OSError or ValueError.
+
+    If its file is damaged, the config is read from the newest checkpoint that has one.
+    """
+    try:
+        stored = msgspec.json.decode((folder / "study.json").read_bytes(), type=dict[str, Any])
+        config: dict[str, Any] = earlier_keys.TRAINING_CONFIG.to_present(stored)
+        msgspec.convert(config, RunConfig)
+        return config
+    except (OSError, ValueError):
+        for path in _newest_checkpoints(folder):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                saved: dict[str, Any] = _read_state(path)["config"]
+                msgspec.convert(saved, RunConfig)
+                return saved
+        raise
+
+
+def read_log(folder: Path) -> list[LogLine]:
+    """Return the log of a run by its steps, also while it grows. Damaged lines are left out.
+
+    If a step comes again, the run went back to a checkpoint, and what it forgot is left out.
+    """
+    try:
+        lines = (folder / LOG_FILE).read_bytes().splitlines()
+    except OSError:
+        return []
+    found: list[LogLine] = []
+    for line in lines:
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            one = msgspec.json.decode(line, type=LogLine)
+            while found and found[-1].step >= one.step:
+                found.pop()
+            found.append(one)
+    return found
 
 
 def read_samples(folder: Path) -> list[RunSamples]:
@@ -123,10 +197,35 @@ def read_samples(folder: Path) -> list[RunSamples]:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, SafetensorError):
             data = path.read_bytes()
             artworks = safetensors.numpy.load(data)["artworks"]
-            length = int.from_bytes(data[:8], "little")
-            seconds = float(json.loads(data[8 : 8 + length])["__metadata__"]["seconds"])
-            found.append(RunSamples(int(name[1]), seconds, artworks))
+            found.append(RunSamples(int(name[1]), float(_read_metadata(data)["seconds"]), artworks))
     return found
+
+
+def read_compared(folder: Path) -> ComparedSamples | None:
+    """Return the newest samples of a run with their nearest training artworks; None if there are none."""
+    try:
+        data = (folder / NEAREST_FILE).read_bytes()
+        arrays = safetensors.numpy.load(data)
+        metadata = _read_metadata(data)
+        distances = msgspec.json.decode(metadata["distances"], type=tuple[float, ...])
+        found = ComparedSamples(int(metadata["step"]), arrays["samples"], arrays["nearest"], distances)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+        return None
+    return found if len(found.samples) == len(found.nearest) == len(distances) else None
+
+
+def write_compared(folder: Path, compared: ComparedSamples) -> None:
+    """Store the newest samples of a run with their nearest training artworks. Raises storage.NotSaved."""
+    metadata = {"step": str(compared.step), "distances": msgspec.json.encode(compared.distances).decode()}
+    data = safetensors.numpy.save({"samples": compared.samples, "nearest": compared.nearest}, metadata)
+    storage.write_file(folder / NEAREST_FILE, data)
+
+
+def _read_metadata(data: bytes) -> dict[str, str]:
+    """Return the metadata in the header of a safetensors file."""
+    length = int.from_bytes(data[:8], "little")
+    metadata: dict[str, str] = json.loads(data[8 : 8 + length])["__metadata__"]
+    return metadata
 
 
 def read_outcome(folder: Path) -> RunOutcome | None:
@@ -160,14 +259,29 @@ def forget_outcome(folder: Path) -> None:
     storage.delete_file(folder / OUTCOME_FILE)
 
 
-def _read_progress(path: Path) -> dict[str, Any]:
-    """Return the progress in a checkpoint's header, without reading its tensors."""
+def _newest_checkpoints(folder: Path) -> list[Path]:
+    """Return the rolling checkpoints of a run, newest first. Never raises."""
+    try:
+        names = sorted(filter(_ROLLING.fullmatch, os.listdir(folder / "checkpoints")), reverse=True)
+    except OSError:
+        return []
+    return [folder / "checkpoints" / name for name in names]
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    """Return the state in a checkpoint's header, without reading its tensors."""
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > MAX_HEADER_BYTES:
             raise ValueError("the header is too long")
         header = json.loads(file.read(length))
-    progress = earlier_keys.CHECKPOINT.to_present(json.loads(header["__metadata__"]["state"]))["progress"]
+    state: dict[str, Any] = earlier_keys.CHECKPOINT.to_present(json.loads(header["__metadata__"]["state"]))
+    return state
+
+
+def _read_progress(path: Path) -> dict[str, Any]:
+    """Return the progress in a checkpoint's header."""
+    progress = _read_state(path)["progress"]
     if not isinstance(progress, dict):
         raise TypeError("no progress")
     return progress

@@ -62,10 +62,12 @@ _writing: set[str] = set()
 class NotSaved(OSError):
     """Reports that a file could not be written. The earlier file is unchanged."""
 
-    def __init__(self, path: Path, why: SaveFailure, sentence: str) -> None:
+    def __init__(self, path: Path, why: SaveFailure, sentence: str, size: int = 0) -> None:
         super().__init__(sentence)
         self.path = path
         self.cause = why
+        self.size = size
+        """The bytes that the file would have had; 0 if unknown."""
         self.message = sentence
 
 
@@ -149,6 +151,23 @@ def append_to_log(path: Path, text: str, max_bytes: int) -> None:
     except OSError as error:
         kept = "What was saved before is unchanged."
         raise _storage_error(path, error, "saved", kept, len(data), describe_obstacle(path, error)) from error
+
+
+def append_lines(path: Path, data: bytes) -> None:
+    """Append whole lines to a file that only this process writes. Raises NotSaved, and then nothing was appended."""
+    path = Path(path).absolute()
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        file = os.open(path, flags, 0o644)
+        try:
+            size = os.fstat(file).st_size
+            if os.write(file, data) != len(data):  # a full disk takes a part
+                os.ftruncate(file, size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise _write_error(path, error, len(data)) from error
 
 
 def lock_file(path: Path) -> int | None:
@@ -419,4 +438,4 @@ def _storage_error(path: Path, error: OSError, done: str, kept: str, size: int, 
     else:
         what = f'"{name}" was not {done}: {reason}.'
         hint = "Choose another place."
-    return NotSaved(path, why, f"{what} {kept} {hint}")
+    return NotSaved(path, why, f"{what} {kept} {hint}", size)

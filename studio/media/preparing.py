@@ -21,6 +21,10 @@ THUMBNAIL = 64
 """Pixels on a side of a thumbnail."""
 SHORTEST = 0.05
 """Seconds of the shortest recording."""
+ORIGINAL_SIDE = 256
+"""The most pixels on a side of a picture that is shown as it is."""
+ORIGINAL_SECONDS = 10.0
+"""The most seconds of a recording that are heard as they are."""
 FORMAT = 1
 """The version of this preparation. Count it up if the same file would become another artwork."""
 _DAMAGE = ("cut off", "damaged", "checksum", "not numbers")
@@ -30,8 +34,9 @@ _FRAME = 0.01
 _FAINT = 10 ** (-50 / 20)
 """The share of a recording's peak below which its ends count as silence: 50 dB, at which the drums of our own data were
 cut."""
-_MOMENTS = 4
-"""Moments of a recording that each column of its thumbnail shows the loudest of."""
+_PIECES_PER_COLUMN = 4
+"""Short pieces of a recording, of which each column of its thumbnail shows the loudest."""
+_NO_THUMBNAIL = np.zeros((0, 0, 3), np.uint8)
 
 
 class FileUnsuited(FileRefused):
@@ -141,6 +146,26 @@ class FilePreparer:
         return to_int16(samples)
 
 
+@dataclass(frozen=True)
+class OriginalReader(FilePreparer):
+    """Reads files as they are, to be compared with their artworks. Of a recording, it reads the first seconds."""
+
+    def prepare(self, path: str, group: decoder.ReadGroup | None = None) -> PreparedFile:
+        """Read a file. A large picture is made smaller. Raises FileRefused with the reason."""
+        if self.rate:
+            opened = decoder.open_recording(path, group=group)
+            wave = to_int16(opened.samples[: round(ORIGINAL_SECONDS * opened.rate)])
+            return PreparedFile(content_hash(wave), wave, _NO_THUMBNAIL, rate=opened.rate)
+        if self.is_sound:
+            cycle = decoder.open_wave_file(path).array
+            return PreparedFile(content_hash(cycle), cycle, _NO_THUMBNAIL)
+        picture = decoder.open_picture(path, group=group).array
+        height, width = picture.shape[:2]
+        scale = min(1.0, ORIGINAL_SIDE / max(height, width))
+        shape = (3, max(1, round(height * scale)), max(1, round(width * scale)))
+        return PreparedFile(content_hash(picture), fit_to_shape(picture, shape, "fit"), _NO_THUMBNAIL)
+
+
 def damage(notes: Sequence[str]) -> str:
     """Return the notes of an opened file that report damage; empty if there are none."""
     return "; ".join(note for note in notes if any(word in note for word in _DAMAGE))
@@ -186,14 +211,14 @@ def _recording_thumbnail(wave: np.ndarray, rate: int) -> np.ndarray:
     """Return a recording's spectrogram as (64, 64, 3) uint8, low frequencies at the bottom."""
     spectrogram = Spectrogram(rate)
     size = spectrogram.size
-    begins = np.linspace(0, max(len(wave) - size, 0), _MOMENTS * THUMBNAIL).astype(int)
-    moments = np.zeros((len(begins), size), np.int16)  # so that hours of sound need no more memory than seconds
-    for moment, begin in zip(moments, begins, strict=True):
+    begins = np.linspace(0, max(len(wave) - size, 0), _PIECES_PER_COLUMN * THUMBNAIL).astype(int)
+    pieces = np.zeros((len(begins), size), np.int16)  # so that hours of sound need no more memory than seconds
+    for piece, begin in zip(pieces, begins, strict=True):
         part = wave[begin : begin + size]
-        moment[: len(part)] = part
-    spectrogram.set_samples(moments.reshape(-1), 0)
+        piece[: len(part)] = part
+    spectrogram.set_samples(pieces.reshape(-1), 0)
     columns = spectrogram.columns_at(np.arange(len(begins)) * size)
-    small = columns.reshape(THUMBNAIL, _MOMENTS, THUMBNAIL, -1).max((1, 3))
+    small = columns.reshape(THUMBNAIL, _PIECES_PER_COLUMN, THUMBNAIL, -1).max((1, 3))
     return np.repeat(np.ascontiguousarray(small.T[::-1])[..., None], 3, axis=2)
 
 

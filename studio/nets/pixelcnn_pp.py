@@ -119,7 +119,7 @@ class StreamState(NamedTuple):
 
 def concat_elu(x: Tensor) -> Tensor:
     """Return elu([x, -x])."""
-    return elu(torch.cat((x, -x), 1))
+    return elu(torch.cat((x, -x), 1), inplace=True)
 
 
 def _stream(x: Tensor) -> StreamState:
@@ -139,7 +139,7 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.share == 0:
             return x
-        return x * (torch.rand_like(x) >= self.share).to(x.dtype).div_(1 - self.share)
+        return x * torch.rand_like(x).ge_(self.share).div_(1 - self.share)
 
 
 class GatedResnet(nn.Module):

@@ -7,37 +7,21 @@
 from h_0[t], which is the sample *before* t: one of 256 levels as a vector of its own, a finer one by its height.
 Before the first sample there is silence, and before that nothing: every layer's past is zero, as queues of zeros are.
 The condition c is a kind for the whole sound, a signal at a lower rate, or both; each of its frames stands for `hop`
-samples, and sample t is *predicted* from frame t // hop (section 2.5, where such a signal is repeated).
+samples, and sample t is *predicted* from frame t // hop (section 2.5, where such a signal is repeated). A signal that
+is shorter than the sound begins again.
 
-Layers are products of matrices with time innermost, `(B, channels, T)`: a processor takes a 1-d convolution of few
-channels a third slower. Since tanh(x) = 2 σ(2 x) - 1 and torch's σ is four times as fast as its tanh, both halves of a
-layer go through σ, as z_l / 2 = (σ(2 a) - 1/2) ⊙ σ(b).
+Many samples at once are run by `studio.nets.wavenet_layers`. Sample by sample, both halves of a layer go through σ in
+one call, as z_l / 2 = (σ(2 a) - 1/2) ⊙ σ(b), since tanh(x) = 2 σ(2 x) - 1.
 """
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
-Queues = list[Tensor]
-"""The past of each layer: its last d inputs, `(B, channels, d)`."""
-
-
-class LayerSpan(NamedTuple):
-    """States what the layers are run over.
-
-    Attributes
-        dilations: d of each layer
-        nothing: for each sound, how many of the first places are before its beginning, where every layer's input is
-            zero; None if there are none
-        frames: for each place the frame of the condition that it is predicted from; None if one frame serves all
-    """
-
-    dilations: tuple[int, ...]
-    nothing: tuple[int, ...] | None = None
-    frames: Tensor | None = None
+from studio.nets.wavenet_layers import LayerSpan, LayerWeights, Queues, continue_layers, run_layers
 
 
 class WaveNetNetwork(nn.Module):
@@ -52,6 +36,7 @@ class WaveNetNetwork(nn.Module):
             number counts through the last group first
         local: how many numbers a frame of a signal has; 0 if there is no signal
         hop: samples that a frame stands for
+        frames: the length of the signal that is followed if no other is given
     """
 
     def __init__(
@@ -64,6 +49,7 @@ class WaveNetNetwork(nn.Module):
         classes: Sequence[int] = (),
         local: int = 0,
         hop: int = 1,
+        frames: int = 1,
     ) -> None:
         super().__init__()
         self.levels = levels
@@ -89,6 +75,8 @@ class WaveNetNetwork(nn.Module):
         self.b_bias = nn.Parameter(torch.zeros(numbers))
         self.kinds = nn.ParameterList(torch.zeros(count, layers, 2 * channels) for count in self.classes)
         self.follow = _normal(layers, 2 * channels, local, fan=local) if local else None
+        if local:
+            self.register_buffer("usual_signal", torch.zeros(local, frames))
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Return numbers `(B, numbers, T)` of the samples of whole sounds, levels `(B, T)`."""
@@ -99,14 +87,15 @@ class WaveNetNetwork(nn.Module):
             h = self._first(before)
             base = self.base(c, len(x))
             nothing = self.field - 1
-            h = torch.cat((h.new_zeros(*h.shape[:2], nothing), h), 2)
-            span = LayerSpan(self.dilations, (nothing,) * len(x), self._frames(base, 0, x.shape[1]))
+            h = torch.cat((h.new_zeros(len(x), nothing, self.channels), h), 1)
+            span = LayerSpan(self.dilations, len(x), (nothing,) * len(x), self._frames(base, 0, x.shape[1]))
             return self._numbers(h, base, span)
 
     def numbers_after_context(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Return numbers `(B, numbers, n)` of the last n samples of parts of sounds. The levels are `(B, field + n)`.
 
-        Negative samples at the beginning are before that of their sound.
+        Negative samples at the beginning are before that of their sound. If c is a signal, the first of the n samples
+        begins a frame, and `context_frames` come before it.
         """
         nothing = (x < 0).cumprod(1).sum(1)
         inside = x.clamp(min=0)
@@ -116,8 +105,10 @@ class WaveNetNetwork(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             h = self._first(seen)
             if any(empty):
-                h = h * (at >= nothing[:, None])[:, None]
-            return self._numbers(h, self.base(c, len(x)), LayerSpan(self.dilations, empty if any(empty) else None))
+                h = h * (at >= nothing[:, None])[..., None]
+            base = self.base(c, len(x))
+            frames = self._frames(base, self.context_frames * self.hop, x.shape[1] - self.field)
+            return self._numbers(h, base, LayerSpan(self.dilations, len(x), empty if any(empty) else None, frames))
 
     @torch.no_grad()
     def continue_numbers(self, before: Tensor, queues: Queues, c: Tensor | None = None, start: int = 0) -> Tensor:
@@ -130,7 +121,7 @@ class WaveNetNetwork(nn.Module):
         with torch.autocast(before.device.type, enabled=False):
             h = self._first(before)
             base = self.base(c, len(before))
-            span = LayerSpan(self.dilations, None, self._frames(base, start, before.shape[1]))
+            span = LayerSpan(self.dilations, len(before), None, self._frames(base, start, before.shape[1]))
             return self._numbers(h, base, span, queues)
 
     def steps(self, queues: Queues, c: Tensor | None, start: int, count: int) -> "WaveNetSteps":
@@ -168,26 +159,58 @@ class WaveNetNetwork(nn.Module):
             base = base + torch.einsum("lkf,bft->blkt", self.follow, signal.to(self.follow.dtype))
         return base
 
+    @property
+    def context_frames(self) -> int:
+        """Return how many frames the context of a sample reaches back if the sample begins a frame."""
+        return -(-(self.field - 1) // self.hop)
+
     def _frames(self, base: Tensor, start: int, samples: int) -> Tensor | None:
-        """Return the frame of so many samples from number `start` on, including their context."""
+        """Return the frame of so many samples from number `start` on, including their context.
+
+        A signal that has ended begins again.
+        """
         if base.shape[3] == 1:
             return None
         at = torch.arange(start - self.field + 1, start + samples, device=base.device)
-        return at.div(self.hop, rounding_mode="floor").clamp(0, base.shape[3] - 1)
+        return at.clamp(min=0).div(self.hop, rounding_mode="floor") % base.shape[3]
 
     def _first(self, levels: Tensor) -> Tensor:
-        """Return h_0 `(B, channels, T)`."""
+        """Return h_0 `(B, T, channels)`."""
         if self.levels <= 256:
-            return self.first.t()[:, levels.long()].transpose(0, 1)
+            return embedding(levels.long(), self.first)
         height = 2 * levels.to(self.first.dtype) / (self.levels - 1) - 1
-        return height[:, None] * self.first.t()
+        return height[..., None] * self.first
 
     def _numbers(self, h: Tensor, base: Tensor, span: LayerSpan, queues: Queues | None = None) -> Tensor:
-        twice = self.tanh_factors()
-        weights = self.filters * twice, 2 * self.residual, self.shift
-        z: Tensor = WaveNetLayers.apply(h, base * twice, *weights, span, queues)  # type: ignore[no-untyped-call]
-        sums = torch.relu(_product(2 * self.skip, z, self.skip_bias))
-        return _product(self.b, torch.relu(_product(self.a, sums, self.a_bias)), self.b_bias)
+        """Return the numbers from h_0 and `base`."""
+        sums = torch.relu_(self._sums(h, base, span, queues) + self.skip_bias)
+        return _product(torch.relu_(_product(sums, self.a, self.a_bias)), self.b, self.b_bias).transpose(1, 2)
+
+    def _sums(self, h: Tensor, base: Tensor, span: LayerSpan, queues: Queues | None) -> Tensor:
+        """Return the sums over all layers, `(B, T, skip)`.
+
+        A processor computes each sound by itself, so that it is in the cache, and is the same bit for bit in any batch.
+        """
+        weights = self._layer_weights()
+        base = torch.unflatten(base, 2, (2, -1)).permute(1, 2, 4, 0, 3)  # (layers, 2, frames, B, channels)
+        sums = []
+        size = 1 if h.device.type == "cpu" else len(h)
+        for i in range(0, len(h), size):
+            part = slice(i, i + size)
+            own = span._replace(sounds=size, nothing=span.nothing and span.nothing[part])
+            rows = h[part].transpose(0, 1).flatten(0, 1)
+            if queues is None:
+                found = run_layers(rows, base[..., part, :], weights, own)
+            else:
+                found = continue_layers(rows, base[..., part, :], weights, own, [queue[part] for queue in queues])
+            sums.append(found.view(-1, size, found.shape[1]).transpose(0, 1))
+        return torch.cat(sums)
+
+    def _layer_weights(self) -> LayerWeights:
+        layers = len(self.dilations)
+        filters = self.filters.view(layers, 2, self.channels, 2, self.channels).permute(0, 3, 1, 4, 2)
+        skip = self.skip.t().view(layers, self.channels, -1)
+        return LayerWeights(filters.contiguous(), self.residual.mT.contiguous(), self.shift, skip)
 
     def tanh_factors(self) -> Tensor:
         """Return the factors `(2 · channels, 1)` of the filters.
@@ -226,9 +249,9 @@ class WaveNetSteps:
         return [ring.roll(-(self.passed % d), 2) for ring, d in zip(self.rings, self.net.dilations, strict=True)]
 
     def __call__(self, before: Tensor) -> Tensor:
-        net = self.net  # (B, 1, channels)
-        h = self.net._first(before[:, None]).transpose(1, 2)
-        frame = min((self.start + self.passed) // net.hop, self.base.shape[1] - 1)
+        net = self.net
+        h = net._first(before[:, None])  # (B, 1, channels)
+        frame = (self.start + self.passed) // net.hop % self.base.shape[1]
         gated = []
         for layer, (ring, d) in enumerate(zip(self.rings, net.dilations, strict=True)):
             at = self.passed % d
@@ -263,104 +286,6 @@ def _normal(*shape: int, fan: int) -> nn.Parameter:
     return nn.Parameter(torch.randn(shape) / max(fan, 1) ** 0.5)
 
 
-def _product(weight: Tensor, x: Tensor, bias: Tensor) -> Tensor:
-    """Compute a 1×1 convolution: `(out, in)`, `(B, in, T)` → `(B, out, T)`."""
-    return torch.baddbmm(bias[:, None], weight.expand(len(x), *weight.shape), x)
-
-
-class WaveNetLayers(torch.autograd.Function):
-    """Runs all layers one after the other, with their gradients.
-
-    Arguments
-        h: `(B, channels, T + field - 1)`, or `(B, channels, T)` if there are queues, which precede it
-        base: `(B, layers, 2 · channels, frames)`
-        filters, residual, shift: of `WaveNetNetwork`, made for z / 2 and for σ(2 a) in place of tanh(a)
-        span: what they are run over
-        queues: the past of the layers; changed, and without gradient
-
-    Result: z / 2 of all layers, `(B, layers · channels, T)`.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        h: Tensor,
-        base: Tensor,
-        filters: Tensor,
-        residual: Tensor,
-        shift: Tensor,
-        span: LayerSpan,
-        queues: Queues | None,
-    ) -> Tensor:
-        count, channels = h.shape[:2]
-        length = h.shape[2] - (0 if queues is not None else sum(span.dilations))
-        found = h.new_empty(count, len(span.dilations), channels, length)
-        kept = []
-        dropped = 0
-        for layer, d in enumerate(span.dilations):
-            if queues is not None:
-                h = torch.cat((queues[layer], h), 2)
-                queues[layer] = h[..., -d:].clone()
-            seen = torch.cat((h[..., :-d], h[..., d:]), 1)  # (B, 2 · channels, T_l)
-            product = filters[layer].expand(count, -1, -1)
-            if span.frames is None:
-                s = torch.baddbmm(base[:, layer], product, seen)
-            else:
-                s = torch.bmm(product, seen).add_(base[:, layer][..., span.frames[-seen.shape[2] :]])
-            low, high = s.sigmoid_().chunk(2, 1)
-            z = (low - 0.5).mul_(high)
-            found[:, layer] = z[..., -length:]
-            kept += [seen, s, z]
-            if layer < len(residual):
-                h = (h[..., d:] + shift[layer][:, None]).baddbmm_(residual[layer].expand(count, -1, -1), z)
-                dropped += d
-                _empty(h, span.nothing, dropped)
-        if any(ctx.needs_input_grad):
-            ctx.span = span
-            ctx.save_for_backward(base, filters, residual, *kept)
-        return found.flatten(1, 2)
-
-    @staticmethod
-    def backward(ctx: Any, dfound: Tensor) -> tuple[Tensor | None, ...]:
-        base, filters, residual, *kept = ctx.saved_tensors
-        span = ctx.span
-        dz_of = dfound.reshape(len(dfound), len(filters), -1, dfound.shape[2])
-        count, _, channels, length = dz_of.shape
-        dbase, dfilters, dresidual = (torch.zeros_like(t) for t in (base, filters, residual))
-        dshift = residual.new_zeros(len(residual), channels)
-        dh = dfound.new_zeros(0)
-        dropped = sum(span.dilations)
-        for layer in reversed(range(len(filters))):
-            d = span.dilations[layer]
-            (seen, s, z) = kept[3 * layer : 3 * layer + 3]
-            dz = z.new_zeros(z.shape)
-            dz[..., -length:] = dz_of[:, layer]
-            if layer < len(residual):
-                _empty(dh, span.nothing, dropped)
-                dresidual[layer] = torch.bmm(dh, z.transpose(1, 2)).sum(0)
-                dshift[layer] = dh.sum((0, 2))
-                dz.baddbmm_(residual[layer].t().expand(count, -1, -1), dh)
-            low, high = s.chunk(2, 1)
-            dx = torch.empty_like(s)
-            dlow, dhigh = dx.chunk(2, 1)
-            torch.ops.aten.sigmoid_backward.grad_input(dz * high, low, grad_input=dlow)
-            torch.ops.aten.sigmoid_backward.grad_input((low - 0.5).mul_(dz), high, grad_input=dhigh)
-            if span.frames is None:
-                dbase[:, layer] = dx.sum(2, keepdim=True)
-            else:
-                dbase[:, layer].index_add_(2, span.frames[-dx.shape[2] :], dx)
-            dfilters[layer] = torch.bmm(dx, seen.transpose(1, 2)).sum(0)
-            before, now = torch.bmm(filters[layer].t().expand(count, -1, -1), dx).chunk(2, 1)
-            deeper = dh
-            dh = z.new_zeros(count, channels, z.shape[2] + d)
-            dh[..., d:] = now + deeper if layer < len(residual) else now
-            dh[..., :-d] += before
-            dropped -= d
-        return dh, dbase, dfilters, dresidual, dshift, None, None
-
-
-def _empty(h: Tensor, nothing: tuple[int, ...] | None, dropped: int) -> None:
-    """Set places before a sound's beginning to zero; `dropped` of them are already dropped."""
-    for sound, places in enumerate(nothing or ()):
-        if places > dropped:
-            h[sound, :, : places - dropped] = 0
+def _product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Multiply each sample `(B, T, in)` by `(out, in)`, in a product for each sound; return `(B, T, out)`."""
+    return torch.baddbmm(bias, x, weight.t().expand(len(x), -1, -1))

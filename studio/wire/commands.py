@@ -201,6 +201,9 @@ class StreamSound(Command, frozen=True, kw_only=True, tag="stream_sound"):
     label: Count | None = None
     sound_to_continue: Array | None = None
     """(samples,) int16 at the model's rate: the sound to continue; these samples are not sent back."""
+    followed_sound: Array | None = None
+    """(samples,) int16 at the model's rate: a sound whose pitch or loudness the model follows, again and again. Without
+    it, such a model follows a recording that it learned from."""
     allowed_seconds: Annotated[float, Meta(ge=0.0)] | None = None
     """The seconds of sound that may be generated until an Adjust allows more; None: no limit."""
     second_model: Annotated[str, Meta(max_length=200)] = ""
@@ -212,13 +215,12 @@ class StreamSound(Command, frozen=True, kw_only=True, tag="stream_sound"):
 class ScanFolder(Command, frozen=True, kw_only=True, tag="scan_folder"):
     """Examine a folder or a pack before training. Answers: FilesExamined …, FolderExamined, then one ending."""
 
-    urgency: ClassVar[int] = URGENCY_QUEUED
     source: Text
     shape: Annotated[tuple[Annotated[int, Meta(ge=1, le=65_536)], ...], Meta(max_length=3)] = ()
-    """The shape of the training artworks, as in a training config. If it is empty, the engine chooses one for what most
-    of the files are."""
+    """The shape of the training artworks, as in a training config."""
     sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
-    """Hz of recordings; 0 of pictures and single cycles."""
+    """Hz of recordings; 0 of pictures and single cycles. If there are both a shape and a rate, or neither, the engine
+    chooses one for what most of the files are."""
     preparation: dict[str, Any] = {}
     """How files become artworks: `studio.media.preparation.Preparation` by `msgspec.to_builtins`."""
     thumbnails: Annotated[int, Meta(ge=0, le=10_000)] = 500
@@ -228,10 +230,15 @@ class ScanFolder(Command, frozen=True, kw_only=True, tag="scan_folder"):
 class PreviewExamples(Command, frozen=True, kw_only=True, tag="preview_examples"):
     """Prepare examples exactly as a training sees them. Answers: ExamplesPreview, then one ending."""
 
+    urgency: ClassVar[int] = URGENCY_ADDITION
     source: Text
     config: dict[str, Any]
     """The training config, as in Train."""
-    count: Annotated[int, Meta(ge=1, le=64)] = 16
+    count: Annotated[int, Meta(ge=1, le=16)] = 12
+    variations: Annotated[int, Meta(ge=0, le=16)] = 0
+    """The number of variations of each example, by its augmentations."""
+    originals: bool = False
+    """Whether the files are sent as they are, too."""
     seed: Seed = 0
     """Chooses the artworks and their augmentations."""
 
@@ -239,7 +246,8 @@ class PreviewExamples(Command, frozen=True, kw_only=True, tag="preview_examples"
 class Train(Command, frozen=True, kw_only=True, tag="train"):
     """Train a model on a folder or a pack.
 
-    Answers: FilesExamined …, DatasetLoaded, TrainingProgress …, TrainingSamples …, ModelWritten …, then one ending.
+    Answers: FilesExamined …, DatasetLoaded, TrainingProgress …, TrainingSamples …, SamplesCompared …, ModelWritten …,
+    then one ending.
     """
 
     urgency: ClassVar[int] = URGENCY_QUEUED
@@ -252,10 +260,14 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     """The training config: `studio.engine.training.config.TrainingConfig` by `msgspec.to_builtins`."""
     force: bool = False
     """Whether an existing run may continue with other artworks than it began with."""
+    only_export: bool = False
+    """Whether the best model of an existing run is written without another step."""
     start_model: Annotated[str, Meta(max_length=200)] = ""
     """The trained model with whose weights a new run begins; empty for none."""
     sample_seeds: Annotated[tuple[Seed, ...], Meta(max_length=16)] = ()
-    """Seeds whose artworks are drawn now and then, and kept in the run's folder; empty for none."""
+    """Seeds whose artworks are drawn now and then; empty for none. The first are kept in the run's folder.
+
+    All are compared with the training artworks."""
 
 
 class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"):
@@ -264,6 +276,7 @@ class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"
     Answers: TrainingPrepared, TrainingCost, then one ending.
     """
 
+    urgency: ClassVar[int] = URGENCY_ADDITION
     source: Text
     family: Annotated[str, Meta(max_length=64)]
     preset: Annotated[str, Meta(max_length=64)]
@@ -277,6 +290,10 @@ class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"
     """Hyperparameters that differ from the preset."""
     plan: dict[str, Any] = {}
     """Settings of the loop that differ from the usual ones."""
+    preparation: dict[str, Any] = {}
+    """How files become artworks: `studio.media.preparation.Preparation` by `msgspec.to_builtins`."""
+    augmentation: dict[str, Any] = {}
+    """How artworks are varied: `studio.engine.training.augmentation.Augmentation` by `msgspec.to_builtins`."""
 
 
 class SteerTraining(Command, frozen=True, kw_only=True, tag="steer_training"):
@@ -301,6 +318,26 @@ class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):
     """The most artworks to measure, the first of the test set; None: all."""
     report_spread: bool = False
     """Whether to report the distribution of the test artworks' bits instead of the figures."""
+
+
+class MakePyramid(Command, frozen=True, kw_only=True, tag="make_pyramid"):
+    """Make a pyramid of a trained model and an upsampler.
+
+    Answers: EvaluationProgress …, ModelWritten, then one ending.
+    """
+
+    urgency: ClassVar[int] = URGENCY_QUEUED
+    base: ModelName
+    upsampler: ModelName
+    source: Text
+    """A folder or a pack with pictures of the pyramid's size, of which those held out are measured."""
+    name: Text
+    title: Text = ""
+    """Empty: the base's."""
+    label: Text = ""
+    """The class of the data whose pictures are measured; empty for all."""
+    output_folder: Text = ""
+    """The folder for the pyramid; empty: the user's own models."""
 
 
 class Stop(Command, frozen=True, kw_only=True, tag="stop"):
@@ -330,6 +367,7 @@ AnyCommand = (
     | PrepareTraining
     | SteerTraining
     | Evaluate
+    | MakePyramid
     | Stop
     | Doctor
 )

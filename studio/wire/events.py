@@ -226,6 +226,10 @@ class FolderExamined(Answer, frozen=True, kw_only=True, tag="folder_examined"):
     skipped: Count
     held_out: Count
     """How many of the used ones are never learned from."""
+    needed: Count = 1
+    """The least artworks that a training accepts."""
+    sub_folders: Count = 0
+    """How many sub-folders there are, which could be classes."""
     classes: tuple[tuple[Text, Count], ...] = ()
     """Each class and its artworks, if sub-folders are classes."""
     alike: tuple[tuple[Count, ...], ...] = ()
@@ -239,14 +243,24 @@ class FolderExamined(Answer, frozen=True, kw_only=True, tag="folder_examined"):
 
 
 class ExamplesPreview(Answer, frozen=True, kw_only=True, tag="examples_preview"):
-    """Carries examples as a model sees them: prepared, augmented and in its levels."""
+    """Carries examples as a model sees them: prepared and in its levels.
+
+    A picture is (height, width, channels) uint8, a sound (samples,) int16: the first 10 seconds of a recording.
+    """
 
     names: tuple[Text, ...]
     """The file of each within the folder; empty if a pack does not name it."""
-    examples: Array
-    """(n, height, width, channels) uint8 or (n, samples) int16."""
+    examples: tuple[Array, ...]
+    variations: tuple[Array, ...] = ()
+    """Variations of each example by its augmentations, as (k, height, width, channels) or (k, samples).
+
+    Those of a recording are cuts, as a training takes them."""
     sample_rate: Count = 0
     """Hz of recordings; 0 of pictures and single cycles."""
+    originals: tuple[Array, ...] = ()
+    """The file of each example as it is; large pictures are made smaller."""
+    original_rates: tuple[Count, ...] = ()
+    """Hz of each of the originals, if they are recordings."""
 
 
 class DatasetLoaded(Answer, frozen=True, kw_only=True, tag="dataset_loaded"):
@@ -270,6 +284,8 @@ class TrainingProgress(Answer, frozen=True, kw_only=True, tag="training_progress
     seconds_left: float = 0.0
     seconds: float = 0.0
     """Seconds of training so far, in all sessions of the run."""
+    unsaved_seconds: float = 0.0
+    """Seconds since the last checkpoint."""
 
 
 class TrainingPrepared(Answer, frozen=True, kw_only=True, tag="training_prepared"):
@@ -305,6 +321,18 @@ class TrainingSamples(Answer, frozen=True, kw_only=True, tag="training_samples")
     """(n, height, width, channels) uint8, or (n, samples) int16."""
 
 
+class SamplesCompared(Answer, frozen=True, kw_only=True, tag="samples_compared"):
+    """Carries samples of a running training, each with the training artwork that is nearest to it."""
+
+    step: Count
+    samples: Array
+    """(n, height, width, channels) uint8, or (n, samples) int16."""
+    nearest: Array
+    """As `samples`."""
+    distances: tuple[float, ...]
+    """The distance of both, in shares of the usual distance of held-out artworks to training artworks."""
+
+
 class ModelWritten(Answer, frozen=True, kw_only=True, tag="model_written"):
     """Reports that a training wrote its model among the trained models: `is_final` if the training has ended."""
 
@@ -321,6 +349,9 @@ class EvaluationProgress(Answer, frozen=True, kw_only=True, tag="evaluation_prog
     """Each figure: its name, its value, and whether it is exact."""
     spread: tuple[float, ...] = ()
     """The distribution of bits as on the card, if requested."""
+    distances: tuple[float, float] | None = None
+    """The Fréchet distances to held-out recordings of drawn ones, and of those that were learned from. None for other
+    models, before the end, and if the recordings are too short."""
 
 
 class Diagnosis(Answer, frozen=True, kw_only=True, tag="diagnosis"):
@@ -352,6 +383,8 @@ class Failed(Event, frozen=True, kw_only=True, tag="failed"):
     job: Annotated[str, Meta(max_length=64)]
     reason: Text
     hint: Text = ""
+    can_force: bool = False
+    """Whether the same command with `force` would continue."""
 
 
 AnyEvent = (
@@ -374,6 +407,7 @@ AnyEvent = (
     | TrainingPrepared
     | TrainingCost
     | TrainingSamples
+    | SamplesCompared
     | ModelWritten
     | EvaluationProgress
     | Diagnosis

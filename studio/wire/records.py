@@ -19,7 +19,7 @@ SliderValue = Annotated[float, Meta(ge=-16.0, le=16.0)]
 
 URGENCY_ADJUST, URGENCY_PLAYBACK, URGENCY_CONTROL, URGENCY_ADDITION, URGENCY_REQUEST, URGENCY_QUEUED = range(6)
 """Urgencies of commands, most urgent first: changes of a running job, sound that plays, a control being dragged,
-additions to a picture such as its surprise, single requests, the queue."""
+additions such as the surprise of a picture or the preview of a training, single requests, the queue."""
 
 CHUNK_SECONDS = 0.02
 """Seconds of sound in one SoundChunk."""

@@ -16,12 +16,14 @@ from studio.zoo import (
     pixelcnn_pp,
     pixelrnn,
     realnvp,
+    upsampler,
     vae_flow,
     wavenet,
 )
 
 __all__ = [
     "FAMILIES",
+    "RECIPE_FAMILIES",
     "Family",
     "Recipe",
     "channels_last",
@@ -35,7 +37,7 @@ __all__ = [
 
 Flows = nice.NICE | realnvp.RealNVP | maf.MAF | iaf.IAF | glow.Glow | vae_flow.VAEFlow
 Pixels = pixelrnn.PixelRNN | pixelcnn.PixelCNN | gated_pixelcnn.GatedPixelCNN | pixelcnn_pp.PixelCNNPP
-Recipe = Flows | Pixels | wavenet.WaveNet
+Recipe = Flows | Pixels | wavenet.WaveNet | upsampler.Upsampler
 
 
 class Family(NamedTuple):
@@ -71,6 +73,12 @@ FAMILIES = {
     "wavenet": Family("WaveNet", wavenet.WaveNet, wavenet.PRESETS, "4.21 of 5 by those who heard it speak English"),
 }
 
+UPSAMPLER = Family("Upsampler", upsampler.Upsampler, upsampler.PRESETS, "")
+"""The details of pyramids. It is not among the families, because it makes no artworks without another model."""
+
+RECIPE_FAMILIES = {**FAMILIES, "upsampler": UPSAMPLER}
+"""The family of every recipe, by the recipe's tag."""
+
 
 def recipe_from_fields(fields: dict[str, Any]) -> Recipe:
     """Return the recipe in plain fields, of which `family` is one. Raises msgspec.ValidationError naming the field."""
@@ -86,6 +94,8 @@ def paper_of(recipe: Recipe) -> str:
     has its own paper (arXiv:1606.04934).
     """
     match recipe:
+        case upsampler.Upsampler():
+            return UPSAMPLER.paper
         case maf.MAF(classes=classes) if classes:
             return "-1302.9 nats in logit space on MNIST, with classes"
         case pixelcnn_pp.PixelCNNPP(classes=classes) if classes:

@@ -55,5 +55,6 @@ class GatedPixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="gated_pixelc
 PRESETS = {
     "tiny": GatedPixelCNN(width=24, layers=5, size=3, head=32),
     "small": GatedPixelCNN(),
+    "large": GatedPixelCNN(width=192, layers=15, size=5, head=512),
     "paper": GatedPixelCNN(width=384, layers=20, size=5, head=1024),
 }

@@ -207,5 +207,6 @@ class Glow(msgspec.Struct, frozen=True, kw_only=True, tag="glow", tag_field="fam
 PRESETS = {
     "tiny": Glow(scales=2, depth=2, width=16),
     "small": Glow(scales=3, depth=16, width=192),
+    "large": Glow(scales=3, depth=32, width=256),
     "paper": Glow(scales=3, depth=32, width=512),
 }

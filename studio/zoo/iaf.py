@@ -70,5 +70,6 @@ class IAF(msgspec.Struct, frozen=True, kw_only=True, tag="iaf", tag_field="famil
 PRESETS = {
     "tiny": IAF(layers=2, hidden=(32,)),
     "small": IAF(layers=4, hidden=(512, 512)),
+    "large": IAF(layers=8, hidden=(512, 512)),
     "paper": IAF(layers=5, hidden=(1024, 1024)),
 }

@@ -83,5 +83,6 @@ class MAF(msgspec.Struct, frozen=True, kw_only=True, tag="maf", tag_field="famil
 PRESETS = {
     "tiny": MAF(layers=2, hidden=(32,)),
     "small": MAF(layers=5, hidden=(512, 512)),
+    "large": MAF(layers=10, hidden=(512, 512)),
     "paper": MAF(layers=5, hidden=(1024, 1024)),
 }

@@ -72,5 +72,6 @@ class NICE(msgspec.Struct, frozen=True, kw_only=True, tag="nice", tag_field="fam
 PRESETS = {
     "tiny": NICE(depth=2, width=64),
     "small": NICE(depth=3, width=500),
+    "large": NICE(depth=5, width=500),
     "paper": NICE(),
 }

@@ -49,5 +49,6 @@ class PixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn", tag_fi
 PRESETS = {
     "tiny": PixelCNN(width=16, blocks=4, head=32),
     "small": PixelCNN(),
+    "large": PixelCNN(width=96, blocks=15, head=256),
     "paper": PixelCNN(width=128, blocks=15, head=1024),
 }

@@ -56,5 +56,6 @@ class PixelCNNPP(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn_pp", t
 PRESETS = {
     "tiny": PixelCNNPP(filters=16, resnets=1, mixture=5, dropout=0.1),
     "small": PixelCNNPP(),
+    "large": PixelCNNPP(filters=80, resnets=3),
     "paper": PixelCNNPP(filters=192, resnets=5),
 }

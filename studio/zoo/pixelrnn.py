@@ -49,5 +49,6 @@ class PixelRNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelrnn", tag_fi
 PRESETS = {
     "tiny": PixelRNN(width=12, layers=2, head=32),
     "small": PixelRNN(),
+    "large": PixelRNN(width=128, layers=12, head=1024),
     "paper": PixelRNN(width=16, layers=7, head=32),
 }

@@ -123,5 +123,6 @@ class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_fiel
 PRESETS = {
     "tiny": RealNVP(scales=2, width=16, blocks=2),
     "small": RealNVP(scales=3, width=32, blocks=2),
+    "large": RealNVP(scales=3, width=32, blocks=4),
     "paper": RealNVP(scales=2, width=64, blocks=8),
 }

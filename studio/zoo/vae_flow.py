@@ -104,5 +104,6 @@ class VAEFlow(msgspec.Struct, frozen=True, kw_only=True, tag="vae_flow", tag_fie
 PRESETS = {
     "tiny": VAEFlow(latent=8, posterior="planar", flows=4, net="mlp", hidden=64),
     "small": VAEFlow(latent=40, posterior="iaf", flows=2, hidden=256, maps=16),
+    "large": VAEFlow(latent=40, posterior="iaf", flows=8, hidden=512, maps=32),
     "paper": VAEFlow(latent=40, posterior="planar", flows=80, net="mlp", hidden=400, anneal=10_000),
 }

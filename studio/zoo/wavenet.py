@@ -6,7 +6,7 @@ Generative Model for Raw Audio, 2016, arXiv:1609.03499).
 by a stack of dilated causal convolutions with gates (sections 2.1 to 2.4). The dilation doubles from layer to layer and
 starts at 1 again with every cycle. Up to 256 levels are a softmax, for sounds in μ-law; more levels are a mixture of
 logistics (Parallel WaveNet, 2017, arXiv:1711.10433, section 2.1). A condition is a class, of one group or several, or a
-signal at a lower rate (section 2.5).
+signal at a lower rate (section 2.5): the pitch or the loudness of the sound, or both.
 """
 
 import math
@@ -19,6 +19,11 @@ from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.conditional import CategoricalSample, Conditional, LogisticMixtureSample
 from studio.nets.wavenet import WaveNetNetwork
 from studio.zoo.compiled.wavenet import make_compiled_sampler
+
+FOLLOWED_NOTES = range(36, 97)
+"""The MIDI numbers of the notes whose pitches can be followed, from 65 to 2,093 Hz. Each is a number of a frame."""
+LOUDNESS_NUMBERS = 1
+"""How many numbers of a frame hold its loudness."""
 
 
 class WaveNet(msgspec.Struct, frozen=True, kw_only=True, tag="wavenet", tag_field="family"):
@@ -51,16 +56,21 @@ class WaveNet(msgspec.Struct, frozen=True, kw_only=True, tag="wavenet", tag_fiel
         tuple[Annotated[int, Meta(ge=1, le=1000)], ...],
         Meta(max_length=4, title="Classes", description="Number of classes in each group, as 10 digits and 6 speakers"),
     ] = ()
-    local: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=512,
-            title="Signal",
-            description="How many numbers a frame of the followed signal has; 0: no signal",
-        ),
-    ] = 0
-    hop: Annotated[int, Meta(ge=1, le=8192, title="Hop", description="Length of a frame in samples")] = 256
+    follows_pitch: Annotated[
+        bool, Meta(title="Follow pitch", description="Play the pitches of another recording or of a hummed melody")
+    ] = False
+    follows_loudness: Annotated[
+        bool, Meta(title="Follow loudness", description="Play as loud as another recording at each moment")
+    ] = False
+    hop: Annotated[
+        int, Meta(ge=16, le=8192, title="Hop", description="Number of samples with one pitch and one loudness")
+    ] = 256
+
+    @property
+    def local(self) -> int:
+        """Return how many numbers a frame of the followed signal has; 0 if none is followed."""
+        pitches = len(FOLLOWED_NOTES) if self.follows_pitch else 0
+        return pitches + (LOUDNESS_NUMBERS if self.follows_loudness else 0)
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> AutoregressiveSound:
         """Return the model for sounds of the usual shape (samples,). Raises ValueError for pictures."""
@@ -71,7 +81,7 @@ class WaveNet(msgspec.Struct, frozen=True, kw_only=True, tag="wavenet", tag_fiel
         )
         dilations = [2**layer for layer in range(self.layers)] * self.cycles
         sizes = (self.channels, self.skip, drawn.numbers, self.classes, self.local, self.hop)
-        net = WaveNetNetwork(levels, dilations, *sizes)
+        net = WaveNetNetwork(levels, dilations, *sizes, frames=-(-shape[0] // self.hop))
         kinds = math.prod(self.classes) if self.classes else 0
         return AutoregressiveSound(
             shape,
@@ -87,5 +97,6 @@ class WaveNet(msgspec.Struct, frozen=True, kw_only=True, tag="wavenet", tag_fiel
 PRESETS = {
     "tiny": WaveNet(layers=6, channels=16, skip=32),
     "small": WaveNet(),
+    "large": WaveNet(cycles=3, layers=10, channels=64, skip=256),
     "paper": WaveNet(cycles=3, layers=10, channels=128, skip=256),
 }

@@ -2,6 +2,7 @@ import json
 import os
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -337,6 +338,20 @@ def test_a_model_that_is_added_is_chosen_where_it_is_seen(
     trained = {"explore": window.explore, "generate": window.generate}[shown].model.get()
     assert trained is not None
     assert trained.card.name == "garden"
+
+
+def test_an_upsampler_dropped_is_added_and_nothing_else_is_chosen(
+    window: AppState, tmp_path: Path, qtbot: QtBot, two_models: Path
+) -> None:
+    before = window.generate.model.get()
+    details = msgspec.structs.replace(make_card("details"), role="upsampler")
+    window.open_dropped([write_model(tmp_path / "stick", details)])
+    qtbot.waitUntil(lambda: window.messages.current.get() is not None)
+    said = window.messages.current.get()
+    assert said is not None and said.text == '"Details" was added. It draws details for other models.'
+    assert window.generate.model.get() == before
+    assert window.models.find_model("details") is None
+    assert (two_models / "details.safetensors").exists()
 
 
 def test_a_model_dropped_is_added_and_chosen(window: AppState, tmp_path: Path, qtbot: QtBot, two_models: Path) -> None:

@@ -26,9 +26,9 @@ def keep_busy() -> None:
 
 
 @contextlib.contextmanager
-def busy_machine() -> Iterator[None]:
-    """Run PROCESSES processes that keep processors busy."""
-    processes = [multiprocessing.Process(target=keep_busy, daemon=True) for _ in range(PROCESSES)]
+def keep_busy_beside(count: int = PROCESSES) -> Iterator[None]:
+    """Run so many processes that keep processors busy."""
+    processes = [multiprocessing.Process(target=keep_busy, daemon=True) for _ in range(count)]
     for process in processes:
         process.start()
     try:
@@ -46,7 +46,7 @@ def main() -> int:
     words = given.words or ["--numprocesses=3", "--dist=loadfile", "-q"]
     env = {"QT_QPA_PLATFORM": "offscreen", **os.environ}
     passed = 0
-    with busy_machine():
+    with keep_busy_beside():
         for number in range(1, given.times + 1):
             began = time.monotonic()
             status = subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT, env=env, check=False).returncode

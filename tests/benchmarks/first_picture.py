@@ -27,7 +27,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[2]))  # it is run by its path
 
 from studio.library import models
-from tests.benchmarks.busy import PROCESSES, busy_machine
+from tests.benchmarks.busy import PROCESSES, keep_busy_beside
 
 ROOT = Path(__file__).parents[2]
 AIM = 10.0
@@ -98,7 +98,7 @@ def main() -> None:
     names = given.models or sorted(path.stem for path in models.shipped_folder().glob("*.safetensors"))
     print("model | seconds | at work | in the queue | beside four alone | load")
     missed = []
-    with contextlib.nullcontext() if given.idle else busy_machine():
+    with contextlib.nullcontext() if given.idle else keep_busy_beside():
         time.sleep(0 if given.idle else 2)  # until they are busy
         for name in names:
             before = first(given.beside, name) if given.beside else None

@@ -36,7 +36,7 @@ from studio.engine.generation import sampling
 from studio.engine.training import checkpoint
 from studio.library import models, work
 from studio.library.model_file import BadModel
-from studio.library.storage import hash_bytes
+from studio.library.storage import hash_bytes, write_file
 from studio.library.work import StoredArray, Work
 from studio.media import dataset, decoder
 from studio.media.pictures.enlarging import Enlargement
@@ -243,7 +243,7 @@ def _whole_model(folder: Path, of: tuple[str, tuple[int, ...], Any]) -> Path:
     path = folder / f"whole-{name}.safetensors"
     directions = torch.zeros(3, *shape)
     cover = torch.zeros(1, *shape[1:], shape[0], dtype=torch.uint8)
-    checkpoint.write_model(path, described, weights, directions, cover)
+    write_file(path, checkpoint.encode_model(described, weights, directions, cover))
     return path
 
 

@@ -9,6 +9,7 @@ import soundfile
 from PIL import Image
 
 from tests.cli.forks import Forks
+from tests.library.run_folders import write_run
 from tests.media.sounds.conftest import recording, sound_card
 
 __all__ = ["recording", "sound_card"]
@@ -22,6 +23,7 @@ COMMANDS = (
     "score",
     "blend",
     "train",
+    "runs",
     "evaluate",
     "bench",
     "doctor",
@@ -49,6 +51,8 @@ def command(request: pytest.FixtureRequest, rings: np.ndarray, tmp_path: Path) -
     soundfile.write(beep, np.sin(np.arange(1024) * 2 * np.pi / 1024), 8000)
     np.savez(pack, train_x=rings[:120], test_x=rings[120:])
     name = str(request.param)
+    if name == "runs":
+        write_run(request.getfixturevalue("studio_home"), "garden")
     needs = {"complete": "tiny_pixels", "continue": "tiny_recordings", "blend": "tiny_waves"}
     model = str(request.getfixturevalue(needs.get(name, "tiny")))
     arguments = {
@@ -60,6 +64,7 @@ def command(request: pytest.FixtureRequest, rings: np.ndarray, tmp_path: Path) -
         "score": (model, picture, "--map", out),
         "blend": (model, beep, "2", "--out", f"{out}.wav"),
         "train": (pack, "--name", "roses", "--family", "nice", "--size", "8", "--steps", "2"),
+        "runs": (),
         "evaluate": (model, pack, "-n", "4", "--draws", "1"),
         "bench": (model,),
         "doctor": (),

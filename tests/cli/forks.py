@@ -133,7 +133,7 @@ def _serve(channel: socket.socket) -> None:
         signal.signal(number, signal.SIG_DFL)
     importlib.import_module("studio.cli")
     importlib.import_module("studio.engine.jobs")
-    importlib.import_module("studio.engine.device").step_back = lambda: None  # tests do not wait for all others
+    importlib.import_module("studio.engine.device").lower_priority = lambda: None  # tests do not wait for all others
     while True:
         message, descriptors, _, _ = socket.recv_fds(channel, 2**16, 2)
         if not message:

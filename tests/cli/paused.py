@@ -51,7 +51,7 @@ def _watch_training(moment: str) -> None:
 
     device.lower_priority = lambda: None
     keep = checkpoint.add_checkpoint
-    publish = model_export.export_model
+    publish = model_export.make_model
     step = loop.train_step
     loading = dataset.load_dataset_in_steps
 
@@ -78,7 +78,7 @@ def _watch_training(moment: str) -> None:
         return loading(*args)
 
     checkpoint.add_checkpoint = kept
-    model_export.export_model = published
+    model_export.make_model = published
     loop.train_step = stepped
     dataset.load_dataset_in_steps = loaded
 

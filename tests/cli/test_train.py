@@ -15,7 +15,7 @@ from PIL import Image
 
 from studio import cli
 from studio.cli import command
-from studio.engine.training import run_lock
+from studio.engine.training import clock, run_lock
 from studio.library import models
 
 
@@ -41,14 +41,15 @@ def commands(said: str) -> list[list[str]]:
 
 
 def test_a_log_file_shows_speed_and_time_left_before_the_first_evaluation(
-    argv: list[str], capsys: pytest.CaptureFixture[str]
+    argv: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(clock, "REPORT_SECONDS", 0.0)
     assert cli.main(argv) == 0
     said = capsys.readouterr()
-    first = next(line for line in said.err.splitlines() if line.startswith("step"))
-    assert re.fullmatch(
-        r"step 1 of 4: [\d.]+ bits per dimension, [\d,.]+ pictures a second, about \d+ (s|min|h \d+ min) left", first
-    )
+    shown = [line for line in said.err.splitlines() if line.startswith("step")]
+    speed = r"step {} of 4: [\d.]+ bits per dimension, [\d,.]+ pictures a second"
+    assert re.fullmatch(speed.format(1), shown[0]), "the first step prepares everything, so it tells nothing"
+    assert re.fullmatch(speed.format(3) + r", about \d+ (s|min|h \d+ min) left", shown[2])
     assert re.search(r"^step 4 of 4: [\d.]+ bits per dimension held out, [\d,.]+ pictures a second$", said.out, re.M)
     assert "All steps are done." in said.err
 
@@ -76,6 +77,22 @@ def test_the_end_says_where_the_model_lies_and_a_command_that_samples_it(
     assert cli.main(sample) == 0
     sheet = Path(capsys.readouterr().out.splitlines()[-1])
     assert sheet.parent.name == "roses-samples" and np.asarray(Image.open(sheet)).shape[1] > 4 * 8
+
+
+def test_an_upsampler_is_trained_and_the_end_says_how_to_make_a_pyramid(
+    argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack = argv[1]
+    words = ["train", pack, "--upsampler", "--name", "details", "--size", "8", "--grey", "--steps", "2"]
+    assert cli.main(words) == 0
+    (pyramid,) = commands(capsys.readouterr().err)
+    assert pyramid == ["pyramid", "MODEL", "details", pack, "--name", "NAME"]
+    card = models.find_model("details").card
+    assert (card.role, card.metric, card.exact) == ("upsampler", "bits per dimension, details alone", True)
+    recipe = tmp_path / "model.json"
+    recipe.write_bytes((models.shipped_folder() / "recipes" / "glow-emoji-32.json").read_bytes())
+    assert cli.main(["train", pack, "--upsampler", "--recipe", str(recipe), "--name", "other"]) == 2
+    assert 'The recipe "glow-emoji-32" trains a model. Leave --upsampler out.' in capsys.readouterr().err
 
 
 def test_ctrl_c_says_that_it_is_saved_and_how_to_continue(

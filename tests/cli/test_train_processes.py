@@ -40,8 +40,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows sends n
 
 
 @pytest.fixture
-def words(rings: np.ndarray, tmp_path: Path) -> list[str]:
-    """Return the words of a training."""
+def arguments(rings: np.ndarray, tmp_path: Path) -> list[str]:
+    """Return the arguments of a training."""
     np.savez(tmp_path / "rings.npz", train_x=rings[:120], test_x=rings[120:])
     (tmp_path / "recipe.json").write_bytes(msgspec.json.encode(RECIPE))
     return [
@@ -56,40 +56,40 @@ def words(rings: np.ndarray, tmp_path: Path) -> list[str]:
 
 
 def test_two_processes_follow_the_curve_of_one_even_if_one_is_killed(
-    words: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    arguments: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main([*words, "--name", "alone"]) == 0
+    assert cli.main([*arguments, "--name", "alone"]) == 0
     capfd.readouterr()
-    team = start_team([*words, "--name", "team"], tmp_path)
-    folder = storage.home_folder("runs") / "team"
-    wait_for_step(folder, team)
+    launcher = start_processes([*arguments, "--name", "shared"], tmp_path)
+    folder = storage.home_folder("runs") / "shared"
+    wait_for_step(folder, launcher)
     os.kill(int(json.loads((folder / "holder.json").read_bytes())["process"]), signal.SIGKILL)
-    out, err = team.communicate(timeout=LIMIT * 5)
-    assert team.returncode == 0, err
+    out, err = launcher.communicate(timeout=LIMIT * 5)
+    assert launcher.returncode == 0, err
     assert err.count("Training ") == 2, "the training was started again"
     assert len([line for line in out.splitlines() if '"file"' in line]) == 1, "only one process prints"
     assert measured(folder) == pytest.approx(measured(folder.with_name("alone")), abs=1e-4)
-    one, other = (models.find_model(name).card for name in ("alone", "team"))
+    one, other = (models.find_model(name).card for name in ("alone", "shared"))
     assert (other.steps, other.value) == (STEPS, pytest.approx(one.value, abs=1e-3))
 
 
-def test_the_first_process_saves_what_was_learned_if_the_team_is_stopped(words: list[str], tmp_path: Path) -> None:
-    team = start_team([*words, "--name", "team"], tmp_path)
-    folder = storage.home_folder("runs") / "team"
-    wait_for_step(folder, team)
-    team.send_signal(signal.SIGINT)
-    _, err = team.communicate(timeout=LIMIT * 5)
+def test_the_first_process_saves_what_was_learned_if_all_are_stopped(arguments: list[str], tmp_path: Path) -> None:
+    launcher = start_processes([*arguments, "--name", "shared"], tmp_path)
+    folder = storage.home_folder("runs") / "shared"
+    wait_for_step(folder, launcher)
+    launcher.send_signal(signal.SIGINT)
+    _, err = launcher.communicate(timeout=LIMIT * 5)
     assert err.count("Stopped. What it learned is saved. The same command with --resume continues.") == 1, err
     found = runs.read_run(folder)
     assert found is not None and 0 < found.step < STEPS
 
 
-def start_team(words: list[str], folder: Path) -> subprocess.Popen[str]:
+def start_processes(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
     """Start two processes."""
     program = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--max-restarts", "1"]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [*program, "-m", "studio", *words],
+        [*program, "-m", "studio", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -99,11 +99,11 @@ def start_team(words: list[str], folder: Path) -> subprocess.Popen[str]:
     )
 
 
-def wait_for_step(folder: Path, team: subprocess.Popen[str]) -> None:
+def wait_for_step(folder: Path, launcher: subprocess.Popen[str]) -> None:
     """Wait until a run has learned a little."""
     end = time.monotonic() + LIMIT * 2
     while (found := runs.read_run(folder)) is None or found.step < 5:
-        assert team.poll() is None and time.monotonic() < end
+        assert launcher.poll() is None and time.monotonic() < end
         time.sleep(0.02)
 
 

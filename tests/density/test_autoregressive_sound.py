@@ -91,8 +91,8 @@ def test_a_longer_sound_of_a_seed_begins_like_the_shorter_one() -> None:
 
 @torch.no_grad()
 def test_a_kept_beginning_is_continued_as_if_it_had_been_drawn() -> None:
-    model = made(local=2, hop=4)
-    c = torch.randn(2, 2, 100, dtype=torch.float64)
+    model = made(follows_loudness=True, hop=16)
+    c = torch.randn(2, 1, 25, dtype=torch.float64)
     samples = SAMPLES_PER_STEP + 40
     *_, whole = model.decode_steps(model.noise([1, 2], samples), c)
     for heard in (1, SAMPLES_PER_STEP + 5, samples):
@@ -142,12 +142,42 @@ def test_a_part_has_the_same_bits_as_in_the_whole_sound() -> None:
 
 
 @torch.no_grad()
+def test_a_part_that_follows_a_signal_has_the_same_bits_as_in_the_whole_sound() -> None:
+    model = made(follows_loudness=True, follows_pitch=True, classes=(2,), hop=16, samples=160)
+    signal = torch.randn(2, 62, 10, dtype=torch.float64)
+    c = model.condition(torch.tensor([1, 0]), signal, 2)
+    assert c is not None
+    x = sounds(model, 2, 160)
+    field = model.receptive_field
+    frames = model.net.context_frames
+    parts = torch.full((2, field + 20), -1)
+    parts[0] = x[0, 96 - field : 116]
+    parts[1, field:] = x[1, :20]
+    cuts = torch.stack([c[0, :, 6 - frames : 8], torch.nn.functional.pad(c[1, :, :2], (frames, 0))])
+    bits = model.surprisal(x, c)
+    expected = torch.stack([bits[0, 96:116], bits[1, :20]]).mean()
+    assert float(model.loss_of_cuts(parts, cuts)) == pytest.approx(float(expected), rel=1e-6)
+
+
+@torch.no_grad()
+def test_a_sound_without_a_signal_follows_the_usual_one_and_begins_it_again() -> None:
+    model = made(follows_loudness=True, hop=16, samples=32)
+    model.net.usual_signal[:] = torch.tensor([[-2.0, 3.0]])
+    *_, usual = model.sample_steps([1, 2], samples=90)
+    loop = torch.tensor([-2.0, 3.0, -2.0, 3.0, -2.0, 3.0], dtype=torch.float64).expand(2, 1, 6)
+    *_, whole = model.sample_steps([1, 2], loop, samples=90)
+    *_, other = model.sample_steps([1, 2], -loop, samples=90)
+    assert torch.equal(usual.x, whole.x)
+    assert not torch.equal(usual.x, other.x)
+
+
+@torch.no_grad()
 def test_what_cannot_be_made_is_said() -> None:
     recipe = zoo.FAMILIES["wavenet"].presets["tiny"]
     with pytest.raises(ValueError, match="sounds, and pictures were asked for"):
         recipe.build((1, 8, 8))
     with pytest.raises(ValueError, match="follows a signal, and none was given"):
-        made(local=2).sample([1])
+        made(follows_loudness=True).surprisal(torch.zeros(1, 4, dtype=torch.long))
     with pytest.raises(ValueError, match="6 classes, and none was given"):
         made(classes=(3, 2)).surprisal(torch.zeros(1, 4, dtype=torch.long))
     with pytest.raises(ValueError, match="to be kept is"):

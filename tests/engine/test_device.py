@@ -37,7 +37,7 @@ def test_a_missing_device_is_refused_with_a_list_of_devices(wish: str) -> None:
 
 
 def test_free_memory_is_less_than_the_total_and_more_than_this_test_needs() -> None:
-    assert 10 * 2**20 < free_memory(CPU) < 2**50
+    assert 10 * 2**20 < free_memory(CPU.torch_device) < 2**50
 
 
 def test_a_container_limits_threads_and_memory(tmp_path: Path) -> None:
@@ -60,17 +60,19 @@ def test_a_batch_is_cut_to_what_fits_and_one_is_always_tried(monkeypatch: pytest
     assert batch_that_fits(CPU, 64, 10**9) == 1
 
 
-@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="elsewhere it is nicer by ten")
-def test_a_training_only_uses_idle_processor_time() -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has classes of priority")
+def test_a_training_lets_others_go_first_but_still_gets_its_share() -> None:
     words = "import sys; from studio.engine.device import lower_priority; lower_priority(); sys.stdin.read()"
-    # Do not wait for its work: at this priority it may get no processor time for minutes.
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
     with subprocess.Popen([sys.executable, "-c", words], stdin=subprocess.PIPE) as training:
         end = time.monotonic() + LIMIT
-        while os.sched_getscheduler(training.pid) != os.SCHED_IDLE:
+        while os.getpriority(os.PRIO_PROCESS, training.pid) != min(usual + 10, 19):
             assert time.monotonic() < end and training.poll() is None
             time.sleep(0.01)
+        if sys.platform == "linux":
+            assert os.sched_getscheduler(training.pid) == os.SCHED_OTHER, "at idle priority it may get no time at all"
         training.kill()
-    assert os.sched_getscheduler(0) != os.SCHED_IDLE, "the tests are another process"
+    assert os.getpriority(os.PRIO_PROCESS, 0) == usual, "the tests are another process"
 
 
 KEPT = """

@@ -11,7 +11,7 @@ import torch
 
 from studio import kernels
 from studio.engine.device import ComputeDevice
-from studio.engine.generation import sampling
+from studio.engine.generation import encoding, sampling
 from studio.engine.jobs import JobStarter
 from studio.engine.training.config import config_for_data, config_to_dict, with_steps
 from studio.library import models
@@ -91,18 +91,18 @@ def test_a_users_picture_decodes_back(tiny: str, ask: Ask, rings: np.ndarray, do
 def test_float64_decodes_back_if_float32_fails(
     tiny: str, ask: Ask, rings: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = sampling.encode_artwork
+    true = encoding.encode_artwork
 
     def worse(
         loaded: sampling.LoadedModel, picture: np.ndarray, label: int | None, *, search: bool
-    ) -> Iterator[sampling.EncodedArtwork | None]:
+    ) -> Iterator[encoding.EncodedArtwork | None]:
         for found in true(loaded, picture, label, search=search):
             if found is not None and loaded.model.dtype == torch.float32:
                 yield replace(found, differing=3, largest_difference=1)
             else:
                 yield found
 
-    monkeypatch.setattr(sampling, "encode_artwork", worse)
+    monkeypatch.setattr(encoding, "encode_artwork", worse)
     (found,) = ask(wire.Encode(job="a", model=tiny, picture=rings[0]))
     assert found.exact
     assert found.latent.dtype == np.float64

@@ -12,6 +12,23 @@ def test_levels_by_mu_law_are_those_of_its_formula() -> None:
     assert levels_of_sound(samples, 256).tolist() == [0, 16, 52, 98, 128, 157, 203, 239, 255]
 
 
+def test_every_sample_of_16_bits_has_the_level_of_the_formula() -> None:
+    every = np.arange(-32_768, 32_768).astype(np.int16)
+    height = every / 32_768
+    compressed = np.sign(height) * np.log1p(255 * np.abs(height)) / np.log(256)
+    levels = levels_of_sound(every, 256)
+    assert levels.dtype == torch.uint8
+    assert np.array_equal(levels.numpy(), np.floor((1 + compressed) / 2 * 255 + 0.5).astype(np.uint8))
+
+
+def test_every_level_has_the_sample_of_the_formula() -> None:
+    level = np.arange(256)
+    compressed = level / 255 * 2 - 1
+    height = np.sign(compressed) * np.expm1(np.abs(compressed) * np.log(256)) / 255
+    wanted = np.clip(np.round(height * 32_768), -32_768, 32_767)
+    assert np.array_equal(sound_of_levels(torch.from_numpy(level), 256), wanted.astype(np.int16))
+
+
 def test_samples_by_mu_law_are_those_of_its_formula() -> None:
     """Of a level at height c in [-1, 1] the sample is sign(c) · (256^|c| - 1) / 255 · 32,768."""
     assert sound_of_levels(torch.tensor([0, 127, 128, 191, 220, 255]), 256).tolist() == [

@@ -270,10 +270,11 @@ def test_a_training_waits_for_loops_with_compiled_gradients(monkeypatch: pytest.
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="torch brings GNU's OpenMP along on Linux alone")
-def test_threads_that_wait_for_each_other_do_not_spin_for_long() -> None:
+def test_threads_that_wait_for_each_other_do_not_spin() -> None:
     env = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
     program = [sys.executable, "-c", "import studio.engine.device"]
     done = subprocess.run(
         program, cwd=ROOT, env={**env, "OMP_DISPLAY_ENV": "VERBOSE"}, capture_output=True, text=True, check=True
     )
-    assert "GOMP_SPINCOUNT = '3000'" in done.stderr, "what OpenMP itself says that it has understood"
+    for setting in ("GOMP_SPINCOUNT = '0'", "OMP_WAIT_POLICY = 'PASSIVE'"):
+        assert setting in done.stderr, "what OpenMP itself says that it has understood"

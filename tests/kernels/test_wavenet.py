@@ -20,7 +20,7 @@ CASES: list[tuple[int, dict[str, Any]]] = [
     (256, {}),
     (65_536, {}),
     (7, {"classes": (3, 2)}),
-    (65_536, {"classes": (4,), "local": 2, "hop": 7}),
+    (65_536, {"classes": (4,), "follows_loudness": True, "hop": 7}),
 ]
 
 
@@ -35,12 +35,13 @@ def made(levels: int, words: dict[str, Any]) -> AutoregressiveSound:
 
 
 def condition(words: dict[str, Any], count: int) -> Tensor | None:
+    """Return classes, and if it is followed a signal of 9 frames, which begins again within every test."""
     kinds = torch.arange(count) % 4 if "classes" in words else None
-    if "local" not in words:
+    if "follows_loudness" not in words:
         return kinds
     assert kinds is not None
-    signal = torch.randn(count, 2, 20, generator=torch.Generator().manual_seed(0))
-    return torch.cat((kinds[:, None, None].expand(-1, 1, 20), signal), 1)
+    signal = torch.randn(count, 1, 9, generator=torch.Generator().manual_seed(0))
+    return torch.cat((kinds[:, None, None].expand(-1, 1, 9), signal), 1)
 
 
 def players(model: AutoregressiveSound, c: Tensor | None, count: int) -> tuple[StreamSampler, StreamSampler]:

@@ -79,8 +79,11 @@ def test_shipped_models_are_listed_by_purpose_and_not_by_name(shelf: Path) -> No
 
 
 def test_every_shipped_model_has_its_place_in_the_order() -> None:
-    recipes = (models.shipped_folder() / "recipes").glob("*.json")
-    assert sorted(models.SHIPPED_ORDER) == sorted(path.stem for path in recipes)
+    recipes = {
+        path.stem: json.loads(path.read_bytes()) for path in (models.shipped_folder() / "recipes").glob("*.json")
+    }
+    listed = [name for name, fields in recipes.items() if fields["recipe"]["family"] != "upsampler"]
+    assert sorted(models.SHIPPED_ORDER) == sorted(listed), "an upsampler is in no list"
 
 
 def test_shipped_models_come_first_and_then_the_users_own(shelf: Path) -> None:
@@ -140,6 +143,17 @@ def test_an_unknown_name_is_refused_with_similar_ones(shelf: Path) -> None:
         write_model(shelf / f"{name}.safetensors")
     with pytest.raises(BadModel, match=r'"realnvp-emoij". The nearest: realnvp-emoji-32'):
         models.find_model("realnvp-emoij")
+
+
+def test_an_upsampler_is_listed_nowhere_and_copied_once(tmp_path: Path, shelf: Path) -> None:
+    details = msgspec.structs.replace(CARD, role="upsampler")
+    path = write_model(tmp_path / "details.safetensors", details)
+    added = models.import_model(path)
+    assert added.path == storage.home_folder("models") / "details.safetensors"
+    assert models.import_model(path).path == added.path
+    assert models.list_models() == ([], [])
+    parts = card.PyramidParts(upsampler="details", upsampler_hash=added.file_hash, coarse_shape=(1, 1, 1))
+    assert models.find_upsampler(msgspec.structs.replace(CARD, pyramid=parts)).path == added.path
 
 
 def test_a_model_is_found_by_the_path_of_its_file(tmp_path: Path, shelf: Path) -> None:

@@ -7,20 +7,7 @@ import numpy as np
 import safetensors.numpy
 
 from studio.library import runs
-
-
-def write_run(home: Path, name: str, step: int = 30) -> Path:
-    folder = home / "runs" / name
-    (folder / "checkpoints").mkdir(parents=True)
-    config = {"name": name, "title": name.title(), "shape": [3, 8, 8], "recipe": {"family": "glow"}, "plan": {}}
-    (folder / "study.json").write_text(json.dumps(config))
-    state: dict[str, object] = {
-        "progress": {"step": step, "seconds": 12.5, "loss_curve": [[10, 7.0, None], [step, 6.0, 6.5]]}
-    }
-    for saved in (step - 10, step):
-        data = safetensors.numpy.save({"a": np.zeros(2, np.float32)}, {"state": json.dumps(state)})
-        (folder / "checkpoints" / f"step-{saved:08d}.safetensors").write_bytes(data)
-    return folder
+from tests.library.run_folders import write_run
 
 
 def test_a_run_is_read_from_its_newest_checkpoint(studio_home: Path) -> None:
@@ -80,3 +67,51 @@ def test_damaged_samples_cost_only_themselves(studio_home: Path) -> None:
 
 def test_there_may_be_no_runs_at_all(studio_home: Path) -> None:
     assert runs.list_runs() == []
+
+
+def test_compared_samples_come_back_and_a_damaged_file_costs_only_itself(studio_home: Path) -> None:
+    folder = write_run(studio_home, "garden")
+    assert runs.read_compared(folder) is None
+    pictures = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
+    runs.write_compared(folder, runs.ComparedSamples(30, pictures, pictures[::-1].copy(), (0.25, 1.5)))
+    found = runs.read_compared(folder)
+    assert found is not None and found.step == 30 and found.copied == (True, False)
+    np.testing.assert_array_equal(found.nearest, pictures[::-1])
+    path = folder / "nearest.safetensors"
+    good = path.read_bytes()
+    for damage in (b"", good[:50], good[:-5], b"\xff" * 90):
+        path.write_bytes(damage)
+        assert runs.read_compared(folder) is None
+
+
+def test_a_damaged_config_is_read_from_the_newest_checkpoint(studio_home: Path) -> None:
+    folder = write_run(studio_home, "garden")
+    config = json.loads((folder / "study.json").read_bytes())
+    state = {"progress": {"step": 30, "seconds": 3.0, "loss_curve": []}, "config": config}
+    data = safetensors.numpy.save({"a": np.zeros(2, np.float32)}, {"state": json.dumps(state)})
+    (folder / "checkpoints" / "step-00000030.safetensors").write_bytes(data)
+    for damage in (b"", b"[]", b'{"name": 5}', b"\xff\xfe"):
+        (folder / "study.json").write_bytes(damage)
+        assert runs.read_config(folder) == config
+        run = runs.read_run(folder)
+        assert run is not None and (run.config.title, run.step) == ("Garden", 30)
+
+
+def log_line(step: int, bits: float = 5.0) -> bytes:
+    return json.dumps(
+        {"time": 1.0, "step": step, "seconds": 2.0, "training_bits": bits, "learning_rate": 0.1, "rate": 9.0}
+    ).encode()
+
+
+def test_a_log_is_read_while_it_grows_and_after_damage(tmp_path: Path) -> None:
+    assert runs.read_log(tmp_path) == []
+    lines = [log_line(1), log_line(2), b"\xff\xfe{", b"{}", log_line(5), log_line(6)[:30]]
+    (tmp_path / runs.LOG_FILE).write_bytes(b"\n".join(lines))
+    assert [line.step for line in runs.read_log(tmp_path)] == [1, 2, 5]
+
+
+def test_a_log_forgets_the_steps_that_were_taken_again(tmp_path: Path) -> None:
+    lines = [*map(log_line, range(1, 8)), log_line(4, 3.0), log_line(5, 2.0)]
+    (tmp_path / runs.LOG_FILE).write_bytes(b"\n".join(lines))
+    log = runs.read_log(tmp_path)
+    assert [line.step for line in log] == [1, 2, 3, 4, 5] and log[-1].training_bits == 2

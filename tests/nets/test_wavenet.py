@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import conv1d
 
-from studio.nets.wavenet import LayerSpan, WaveNetLayers, WaveNetNetwork
+from studio.nets.wavenet import WaveNetNetwork
+from studio.nets.wavenet_layers import LayerSpan, LayerWeights, run_layers
 
 DILATIONS = (1, 2, 4, 1, 2, 4)
 FIELD = 15
@@ -176,22 +178,59 @@ def test_a_frame_of_the_signal_acts_from_the_first_sample_that_it_predicts() -> 
     assert moved.tolist() == [12 <= s < 16 + FIELD - 2 for s in range(40)]
 
 
+@pytest.mark.parametrize("words", [{}, {"levels": 1000, "classes": (3, 2)}])
+def test_numbers_and_gradients_equal_those_of_convolutions(words: dict[str, Any]) -> None:
+    """The convolutions run over whole sounds with time innermost, in the layout of the paper's figures."""
+    net = made(torch.float32, **words)
+    x, c = sounds(net, samples=2000)
+    parts = torch.cat((torch.full((3, FIELD), -1), x), 1)
+    parts[1:, :FIELD] = x[1:, :FIELD]  # the first sound has no past
+    found = []
+    for numbers in (net.numbers_after_context(parts, c), by_convolutions(net, parts, c)):
+        net.zero_grad()
+        torch.autograd.backward((numbers * torch.linspace(-1, 1, numbers.numel()).view_as(numbers)).sum())
+        found.append((numbers.detach(), *(parameter.grad for parameter in net.parameters())))
+    for ours, expected in zip(*found, strict=True):
+        assert ours is not None and expected is not None
+        torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+
+
+def by_convolutions(net: WaveNetNetwork, parts: Tensor, c: Tensor | None) -> Tensor:
+    """Return what `numbers_after_context` returns, from torch's convolutions of `(B, channels, T)`."""
+    nothing = (parts < 0).sum(1)
+    at = torch.arange(parts.shape[1] - 1)
+    seen = torch.where(at == nothing[:, None] - 1, net.levels // 2, parts[:, :-1].clamp(min=0))
+    if net.levels <= 256:
+        h = net.first[seen].transpose(1, 2)
+    else:
+        h = net.first.t() * (2 * seen[:, None] / (net.levels - 1) - 1)
+    sums = torch.zeros(())
+    base = net.base(c, len(parts))
+    count = parts.shape[1] - FIELD
+    for layer, d in enumerate(net.dilations):
+        h = h * (at[-h.shape[2] :] >= nothing[:, None] - 1)[:, None]
+        weight = net.filters[layer].view(-1, 2, net.channels).transpose(1, 2)
+        low, high = (conv1d(h, weight, dilation=d) + base[:, layer]).chunk(2, 1)
+        z = torch.tanh(low) * torch.sigmoid(high)
+        sums = sums + conv1d(z[..., -count:], torch.split(net.skip, net.channels, 1)[layer][..., None])
+        if layer < len(net.residual):
+            h = h[..., d:] + conv1d(z, net.residual[layer][..., None], net.shift[layer])
+    sums = conv1d(torch.relu(sums + net.skip_bias[:, None]), net.a[..., None], net.a_bias)
+    return conv1d(torch.relu(sums), net.b[..., None], net.b_bias)
+
+
 @pytest.mark.parametrize("framed", [False, True])
 def test_gradients_of_the_layers_are_right(framed: bool) -> None:
     torch.manual_seed(0)
     dilations = (1, 2, 1)
-    tensors = [torch.randn(s, dtype=torch.float64) for s in ((2, 2, 9), (2, 3, 4, 3), (3, 4, 4), (2, 2, 2), (2, 2))]
     frames = torch.arange(9) // 3 if framed else None
-    if not framed:
-        tensors[1] = tensors[1][..., :1]
-    span = LayerSpan(dilations, (3, 0), frames)
-    tensors[0][0, :, :3] = 0
-    given = [t.requires_grad_() for t in tensors]
-    assert torch.autograd.gradcheck(lambda *t: WaveNetLayers.apply(t[0] * _there(), *t[1:], span, None), given)
+    sizes = ((18, 2), (3, 2, 3 if framed else 1, 2, 2), (3, 2, 2, 2, 2), (2, 2, 2), (2, 2), (3, 2, 3))
+    given = [torch.randn(size, dtype=torch.float64).requires_grad_() for size in sizes]
+    span = LayerSpan(dilations, 2, (3, 0), frames)
+    there = torch.ones(9, 2, 1, dtype=torch.float64)
+    there[:3, 0] = 0
 
+    def sums(h: Tensor, base: Tensor, *weights: Tensor) -> Tensor:
+        return run_layers((h.view(9, 2, 2) * there).flatten(0, 1), base, LayerWeights(*weights), span)
 
-def _there() -> Tensor:
-    """Select all but the first three places of the first sound."""
-    there = torch.ones(2, 1, 9, dtype=torch.float64)
-    there[0, :, :3] = 0
-    return there
+    assert torch.autograd.gradcheck(sums, given)

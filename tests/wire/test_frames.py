@@ -82,6 +82,7 @@ COMMANDS = [
         job="e", source="/pictures", run_folder="/run", config={"family": "realnvp", "depth": 3, "learning_rate": 1e-3}
     ),
     messages.Evaluate(job="e", model="m", source="/pictures", draws=2, max_artworks=100),
+    messages.MakePyramid(job="p", base="b", upsampler="u", source="/pictures", name="large", label="brush"),
     messages.PrepareTraining(
         job="q", source="/pictures", family="glow", preset="tiny", shape=(3, 32, 32), recipe={"depth": 3}
     ),
@@ -138,13 +139,14 @@ EVENTS = [
         thumbnail_files=(4,),
         thumbnails=PICTURES[:1],
     ),
-    messages.ExamplesPreview(job="e", names=("a.png", "b.png"), examples=PICTURES),
+    messages.ExamplesPreview(job="e", names=("a.png", "b.png"), examples=tuple(PICTURES), original_rates=(8000, 9000)),
     messages.DatasetLoaded(job="e", used=9, skipped=2, duplicates=1),
     messages.TrainingProgress(job="e", step=1, steps=9, loss=3.5, held_out=3.25),
     messages.TrainingPrepared(job="q", config={"name": "a"}, recipe_schema={"type": "object"}, plan_schema={}),
     messages.TrainingCost(job="q", step_seconds=0.5, memory=9, disk=8, parameters=7, free_memory=6),
     messages.TrainingSamples(job="e", step=3, seconds=1.5, artworks=PICTURES),
     messages.ModelWritten(job="e", name="mine", is_final=True),
+    messages.SamplesCompared(job="e", step=9, samples=PICTURES, nearest=PICTURES, distances=(0.5, 1.5)),
     messages.EvaluationProgress(job="e", done=9, total=9, figures=(("nats", -1300.5, True),)),
     messages.Diagnosis(job="g", findings=(("Memory", True, "8 GB"),)),
     messages.Notice(job="a", text="Half a batch at a time."),
@@ -157,18 +159,21 @@ ALL = [(message, AnyCommand) for message in COMMANDS] + [(message, AnyEvent) for
 
 def same(one: msgspec.Struct, other: msgspec.Struct) -> bool:
     """Compare values: arrays in type, shape and every bit, those inside records as well."""
-    for field in one.__struct_fields__:
-        a = getattr(one, field)
-        b = getattr(other, field)
-        if isinstance(a, np.ndarray):
-            if a.dtype != b.dtype or a.shape != b.shape or a.tobytes() != b.tobytes():
-                return False
-        elif isinstance(a, msgspec.Struct):
-            if not same(a, b):
-                return False
-        elif a != b or type(a) is not type(b):
-            return False
-    return type(one) is type(other)
+    fields = one.__struct_fields__
+    return type(one) is type(other) and all(same_value(getattr(one, name), getattr(other, name)) for name in fields)
+
+
+def same_value(a: object, b: object) -> bool:
+    """Compare two values of a field."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+    if isinstance(a, msgspec.Struct) and isinstance(b, msgspec.Struct):
+        return same(a, b)
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(same_value, a, b))
+    return a == b
 
 
 def frame_body(head: dict[str, Any] | bytes, data: bytes = b"") -> bytes:

@@ -16,11 +16,16 @@ from torch import Tensor
 from studio import zoo
 from studio.density.flow import Flow
 from studio.density.model import Model
+from studio.density.pyramid import Pyramid
 from studio.engine.levels import TrainingExamples
 from studio.engine.training.evaluation import update_batch_norm
 from studio.nets.convolution import fold
+from studio.zoo.upsampler import Upsampler
 
 SHAPES = [(1, 8, 8), (3, 8, 4), (10,)]
+PYRAMIDS = {f"pyramid on {family}": family for family in ("glow", "maf", "pixelcnn_pp", "vae_flow")}
+"""A pyramid on each kind of base, by its name: one with scales, a flat one, pixel by pixel, and a bound."""
+PYRAMID_SHAPE = (1, 16, 16)
 ALONE = (0, 7, 15)
 """Seeds of a batch of 16 that are also drawn alone: the first, one in the middle and the last."""
 
@@ -34,15 +39,24 @@ def takes(family: str, shape: tuple[int, ...]) -> bool:
     return True
 
 
-CASES = [(f, s) for f in zoo.FAMILIES for s in SHAPES if takes(f, s)]
+CASES = [(f, s) for f in zoo.FAMILIES for s in SHAPES if takes(f, s)] + [(name, PYRAMID_SHAPE) for name in PYRAMIDS]
+
+
+def built(family: str, shape: tuple[int, ...]) -> Model:
+    """Build the tiny preset of a family, or a pyramid on it: one doubling in two passes."""
+    if family not in PYRAMIDS:
+        return zoo.FAMILIES[family].presets["tiny"].build(shape)
+    channels, height, width = shape
+    base = zoo.FAMILIES[PYRAMIDS[family]].presets["tiny"].build((channels, height // 2, width // 2))
+    return Pyramid(base, Upsampler(doublings=1, width=8, shared=1, passes=2).build(shape))
 
 
 @functools.cache
 def made(family: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> Model:
     """Return a model of the tiny preset with weights as after some training: nothing is zero, statistics are set."""
     torch.manual_seed(1)
-    model = zoo.FAMILIES[family].presets["tiny"].build(shape)
-    spread = 0.05 if family == "glow" else 0.1  # the gains of a Glow's last layers are exp(3 · parameter)
+    model = built(family, shape)
+    spread = 0.05 if "glow" in family else 0.1  # the gains of a Glow's last layers are exp(3 · parameter)
     with torch.no_grad():
         model.loss(pictures(32, shape))  # what starts from the first batch has started
         for parameter in model.parameters():

@@ -12,6 +12,7 @@ from studio import zoo
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import loop
 from studio.engine.training.config import TrainingConfig, TrainingPlan
+from studio.engine.training.training_run import TrainingRun
 
 KINDS = zoo.glow.Glow(scales=2, depth=2, width=16, classes=2)
 
@@ -29,7 +30,7 @@ def test_a_glow_with_classes_is_trained_saved_and_resumed(tmp_path: Path, rings:
         recipe=KINDS,
         plan=TrainingPlan(steps=4, batch=16, evaluate_every=2),
     )
-    run = loop.TrainingRun(config, tmp_path, torch.device("cpu"))
+    run = TrainingRun(config, tmp_path, torch.device("cpu"))
     moments = [
         moment
         for moment in loop.train_run(run, known.select(slice(128)), known.select(slice(128, None)), bf16=False)
@@ -37,7 +38,7 @@ def test_a_glow_with_classes_is_trained_saved_and_resumed(tmp_path: Path, rings:
     ]
     assert moments[-1].step == 4
     longer = msgspec.structs.replace(config, plan=msgspec.structs.replace(config.plan, steps=6))
-    again = loop.TrainingRun(longer, tmp_path, torch.device("cpu"))
+    again = TrainingRun(longer, tmp_path, torch.device("cpu"))
     assert again.progress.step == 4
     for name, tensor in again.model.state_dict().items():
         assert torch.equal(tensor, run.model.state_dict()[name]), name

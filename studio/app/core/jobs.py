@@ -20,11 +20,13 @@ from studio.wire.messages import (
     Evaluate,
     EvaluationProgress,
     Failed,
+    FilesExamined,
     FindLoop,
     Finished,
     Heartbeat,
     Inpaint,
     Interpolate,
+    MakePyramid,
     PicturesPreview,
     PrepareTraining,
     PreviewExamples,
@@ -55,6 +57,7 @@ TITLES: dict[type[AnyCommand], str] = {
     PreviewExamples: "Preview of examples",
     Train: "Training",
     Evaluate: "Measuring a model",
+    MakePyramid: "Making a pyramid",
     Doctor: "Checking this computer",
 }
 """Titles of jobs that were not added with `add_job`.
@@ -86,25 +89,38 @@ class JobStatus:
     """The progress of a job without an end, in words."""
     counts_pictures: bool = True
     """Whether `done` and `total` count pictures. If not, only `share` holds the progress; 0 if it is unknown."""
+    is_background: bool = False
+    """Whether it works beside all other jobs, which are listed before it."""
+    queue_place: int = 0
+    """The place in the queue of trainings, from 1; 0 if it is in none. These jobs are listed last."""
+    can_start: bool = False
+    """Whether it waits in the queue until the user starts it."""
 
 
 class JobList(State):
     """Lists the jobs of this window: the running one first, then those that wait.
 
     Long work is added with `add_job`. Any other job appears once it has taken half a second, until it ends. A series of
-    jobs for the same purpose counts as one piece of work.
+    jobs for the same purpose counts as one piece of work. Trainings work beside the others, and have a queue of their
+    own, which `set_queue` shows.
     """
 
     stopped = Signal(str)
     """Emitted when the user stops a job of the list."""
+    start_requested = Signal(str)
+    """Emitted when the user starts a job of the queue."""
+    move_requested = Signal(str, int)
+    """Emitted when the user moves a job of the queue by so many places."""
+    removal_requested = Signal(str)
+    """Emitted when the user removes a job of the queue."""
 
     def __init__(self, engine: EngineProtocol, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self._engine = engine
         self._clock = clock
         self.jobs: Value[tuple[JobStatus, ...]] = Value((), self)
         self._stops: dict[str, Callable[[], object]] = {}
         """The function that stops each job of the window itself, by job."""
+        self._engines: list[EngineProtocol] = []
         self._unlisted: dict[str, AnyCommand] = {}
         """Unfinished commands without an entry, by job."""
         self._listed: dict[str, AnyCommand] = {}
@@ -114,6 +130,11 @@ class JobList(State):
         self._notice_timer = QTimer(self)
         self._notice_timer.setInterval(100)
         self._notice_timer.timeout.connect(self._add_noticed_jobs)
+        self.follow_engine(engine)
+
+    def follow_engine(self, engine: EngineProtocol) -> None:
+        """List the jobs of one more engine. No two engines have jobs of the same name."""
+        self._engines.append(engine)
         engine.command_sent.connect(self._on_command_sent)
         engine.event_received.connect(self._follow)
         engine.lost.connect(self._on_commands_lost)
@@ -132,11 +153,21 @@ class JobList(State):
 
     def add_job(self, job: str, title: str, total: int) -> None:
         """Add a job that was just sent."""
-        self.jobs.set((*self.jobs.get(), JobStatus(job, title, 0, total, 0.0, None, None)))
+        self._set_entries(*self.jobs.get(), JobStatus(job, title, 0, total, 0.0, None, None))
+
+    def add_training(self, job: str, title: str, total: int, stop: Callable[[], object]) -> None:
+        """Add a training that was just sent. `stop` is called if the user stops it."""
+        self._stops[job] = stop
+        entry = JobStatus(job, title, 0, total, 0.0, None, None, counts_pictures=False, is_background=True)
+        self._set_entries(*self.jobs.get(), entry)
+
+    def set_queue(self, entries: Sequence[JobStatus]) -> None:
+        """Replace the entries of the queue of trainings."""
+        self._set_entries(*(entry for entry in self.jobs.get() if not entry.queue_place), *entries)
 
     def add_endless_job(self, job: str, title: str) -> None:
         """Add a job without an end, before all jobs that have one."""
-        self.jobs.set((JobStatus(job, title, 0, 0, 0.0, None, None), *self.jobs.get()))
+        self._set_entries(JobStatus(job, title, 0, 0, 0.0, None, None), *self.jobs.get())
 
     def set_progress_text(self, job: str, text: str) -> None:
         """Describe the progress of a job without an end in words."""
@@ -144,11 +175,15 @@ class JobList(State):
 
     def stop_job(self, job: str) -> None:
         """Stop a job for the user. Its entry goes when the job has ended."""
+        entry = self.find_job(job)
         if job in self._stops:
             self._stops[job]()
-        elif self.find_job(job) is not None:
+        elif entry is not None and entry.queue_place:
+            self.removal_requested.emit(job)
+        elif entry is not None:
             self.stopped.emit(job)
-            self._engine.stop(job)
+            for engine in self._engines:  # one that does not know the job ignores it
+                engine.stop(job)
 
     def remove_job(self, job: str) -> None:
         """Remove a job that ended or that was lost with its engine."""
@@ -157,6 +192,10 @@ class JobList(State):
         self._listed.pop(job, None)
         QTimer.singleShot(0, self, self._forget_finished_work)  # first let the next job of the same work arrive
         self.jobs.set(tuple(entry for entry in self.jobs.get() if entry.job != job))
+
+    def _set_entries(self, *entries: JobStatus) -> None:
+        """Show these entries: those at work, then trainings, then the queue of trainings."""
+        self.jobs.set(tuple(sorted(entries, key=lambda entry: (entry.queue_place, entry.is_background))))
 
     def find_job(self, job: str) -> JobStatus | None:
         return next((entry for entry in self.jobs.get() if entry.job == job), None)
@@ -173,6 +212,8 @@ class JobList(State):
             case PicturesPreview(job=job, first=first, pictures=pictures, done=done, total=total):
                 finished = first + len(pictures) if done == total else first
                 self._advance(job, finished, first + len(pictures) * done / max(total, 1))
+            case FilesExamined(job=job, done=done, total=total) if isinstance(self._listed.get(job), ScanFolder):
+                self._advance(job, done, done, total)
             case BitsChunk(job=job, first_sample=first, bits=bits):
                 command = self._listed.get(job)
                 if isinstance(command, ComputeBits):
@@ -208,7 +249,7 @@ class JobList(State):
     # ── jobs that were not added ─────────────────────────────────────────────────────────────────
 
     def _on_command_sent(self, command: AnyCommand) -> None:
-        """Note a command that was sent to the engine."""
+        """Note a command that was sent to an engine."""
         if type(command) not in TITLES:
             return
         self._unlisted[command.job] = command
@@ -228,7 +269,7 @@ class JobList(State):
                     job, TITLES[type(command)], 0, _total(command), 0.0, None, None, counts_pictures=False
                 )
                 entries = (*entries, entry)
-        self.jobs.set(entries)
+        self._set_entries(*entries)
         if not self._unlisted:
             self._notice_timer.stop()
         elif not self._notice_timer.isActive():

@@ -15,7 +15,7 @@ PICTURES = f"Pictures ({_PICTURES});;All files (*)"
 _WAVES = "*.wav *.flac *.aif *.aiff *.caf"
 WORKS = f"Pictures and waves ({_PICTURES} {_WAVES});;Pictures ({_PICTURES});;Waves ({_WAVES});;All files (*)"
 SOUNDS = "Sounds (*.wav *.flac *.mp3 *.ogg *.opus *.aif *.aiff *.caf);;All files (*)"
-_KINDS = {"png": "PNG (*.png)", "wav": "WAV (*.wav)", "flac": "FLAC (*.flac)"}
+_KINDS = {"png": "PNG (*.png)", "wav": "WAV (*.wav)", "flac": "FLAC (*.flac)", "gif": "GIF (*.gif)"}
 OnPath = Callable[[Path], object]
 
 

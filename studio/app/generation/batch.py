@@ -126,7 +126,7 @@ class Batch(State):
     def rows(self) -> int:
         """Return how many rows are drawn one after another; 0 for pictures drawn whole."""
         trained = self.trained
-        size = trained.card.picture_size if trained is not None and trained.card.can_inpaint else None
+        size = trained.card.picture_size if trained is not None and trained.card.draws_by_rows else None
         return size[0] if size is not None else 0
 
     def start_run(self, parameters: Parameters, prepare: Callable[[], object], temperature_map: str = "") -> None:

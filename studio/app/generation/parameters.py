@@ -57,7 +57,7 @@ def can_mix(one: InstalledModel, other: InstalledModel) -> bool:
     if a.sample_rate or b.sample_rate:
         return (a.sample_rate, a.levels) == (b.sample_rate, b.levels) and a.name != b.name
     fits = (a.medium, a.shape, a.levels) == (b.medium, b.shape, b.levels)
-    return fits and a.can_inpaint and b.can_inpaint and a.name != b.name
+    return fits and a.draws_by_rows and b.draws_by_rows and a.name != b.name
 
 
 def partner_titles(partners: Sequence[InstalledModel]) -> list[tuple[str, str]]:

@@ -127,6 +127,9 @@ class ModelList(State):
         def adopted(outcome: InstalledModel | Exception) -> None:
             if isinstance(outcome, InstalledModel):
                 self.refresh_models()
+                if outcome.card.role == "upsampler":
+                    self._messages.show_message(f'"{outcome.card.title}" was added. It draws details for other models.')
+                    return
                 self._messages.show_message(f'"{outcome.card.title}" was added to your models.')
                 on_added(self.find_model(outcome.card.name) or outcome)
             elif isinstance(outcome, BadModel):

@@ -61,7 +61,8 @@ QPushButton[role="play"] {{ background: {accent}; border-color: {accent}; border
 QPushButton[role="play"]:hover {{ border-color: {text}; }}
 QPushButton[role="square"] {{ padding: 0; min-width: {p30}px; max-width: {p30}px; }}
 QPushButton[role="tool"] {{ padding: 0; min-height: {p34}px; min-width: {p34}px; max-width: {p34}px; }}
-QPushButton[role=""]:checked, QPushButton[role="tool"]:checked {{ background: {tint}; border-color: {accent}; }}
+QPushButton[role=""]:checked, QPushButton[role="tool"]:checked, QPushButton[role="square"]:checked {{
+  background: {tint}; border-color: {accent}; }}
 QPushButton[role="picker"] {{ background: transparent; border: none; padding: 0 {p30}px 0 {p6}px; min-height: {p34}px;
   text-align: left; }}
 QFrame[role="segments"] {{ background: {window}; border: 1px solid {line}; border-radius: {p6}px; }}

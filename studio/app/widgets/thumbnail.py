@@ -2,6 +2,7 @@
 
 import numpy as np
 from PySide6.QtCore import (
+    QLineF,
     QPointF,
     QRect,
     QRectF,
@@ -87,6 +88,26 @@ def sound_thumbnail(wave: Array, width: int, height: int, ratio: float, theme: T
         painter.drawLine(QPointF(0, height / 2), QPointF(width, height / 2))
         painter.setPen(_pen(theme.colour("text"), 1.4 * ratio))
         painter.drawPolyline(wave_path(rect, cycle_curve(wave, max(128, width))))
+    pixmap.setDevicePixelRatio(ratio)
+    return pixmap
+
+
+def waveform_pixmap(samples: Array, width: int, height: int, ratio: float, theme: Theme) -> QPixmap:
+    """Draw how high and low samples (n,) int16 go over time, in device pixels."""
+    pixmap = QPixmap(width, height)
+    pixmap.fill(theme.colour("window"))
+    middle = height / 2
+    with QPainter(pixmap) as painter:
+        painter.setPen(QPen(theme.colour("line"), ratio))
+        painter.drawLine(QPointF(0, middle), QPointF(width, middle))
+        if len(samples):
+            starts = np.arange(width) * len(samples) // width
+            scale = middle * WAVE_SHARE / 32_768
+            highs = middle - np.maximum.reduceat(samples, starts) * scale
+            lows = middle - np.minimum.reduceat(samples, starts) * scale
+            painter.setPen(QPen(theme.colour("text"), 1))
+            pairs = zip(highs.tolist(), lows.tolist(), strict=True)
+            painter.drawLines([QLineF(x + 0.5, high, x + 0.5, low + 0.5) for x, (high, low) in enumerate(pairs)])
     pixmap.setDevicePixelRatio(ratio)
     return pixmap
 

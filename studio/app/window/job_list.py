@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QGridLayout, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
 from studio.app.core.jobs import JobStatus
@@ -19,6 +19,8 @@ def progress_text(status: JobStatus) -> str:
     """Return `12 of 24 finished · about 9 s left`, `38 % done · about 9 s left`, `0:18.7 made · 2.6 × real time`."""
     if status.progress_text:
         return status.progress_text
+    if status.queue_place:
+        return "waits until you start it" if status.can_start else "waits its turn"
     if status.started is None:
         return "waits for the engine"
     left = f" · {time_left(status.seconds_left)} left" if status.seconds_left is not None else ""
@@ -35,12 +37,13 @@ class JobRow(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._job = ""
+        self._is_queued: bool | None = None
         self.title = ElidedLabel("", "strong")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setRange(0, 1000)
         self.progress_label = ElidedLabel("", "note", RIGHT)
-        self.stop = Button(theme, "", "square", "stop", "Stop", "Stop now and keep what is drawn", "Shift+Esc")
+        self.stop = Button(theme, "", "square", "stop", "Stop")
         self.stop.clicked.connect(lambda: self.stop_requested.emit(self._job))
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -59,7 +62,51 @@ class JobRow(QWidget):
         self.bar.setValue(round(entry.share * 1000))
         self.bar.setAccessibleName(f"Progress of {entry.title}")
         self.progress_label.show_text(progress_text(entry))
-        self.stop.setAccessibleName(f"Stop {entry.title}")
+        self._show_stop(is_queued=entry.queue_place > 0)
+        self.stop.setAccessibleName(f"{'Remove' if entry.queue_place else 'Stop'} {entry.title}")
+
+    def _show_stop(self, *, is_queued: bool) -> None:
+        """Let the button stop a job at work, or remove one from the queue."""
+        if is_queued != self._is_queued:
+            self._is_queued = is_queued
+            self.stop.set_icon("close" if is_queued else "stop")
+            tooltip = ("Remove it from the queue", "") if is_queued else ("Stop now and keep what is made", "Shift+Esc")
+            self.stop.set_tooltip(*tooltip)
+
+
+class QueueRow(QWidget):
+    """Shows what the user can do with a job of the queue."""
+
+    start_requested = Signal(str)
+    move_requested = Signal(str, int)
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._job = ""
+        self.start = Button(theme, "Start", "link", tooltip="Start this one now")
+        self.up = Button(theme, "Earlier", "link", tooltip="Move it up in the queue")
+        self.down = Button(theme, "Later", "link", tooltip="Move it down in the queue")
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(theme.scaled(16))
+        for button in (self.start, self.up, self.down):
+            line.addWidget(button)
+        line.addStretch(1)
+        self.start.clicked.connect(lambda: self.start_requested.emit(self._job))
+        self.up.clicked.connect(lambda: self.move_requested.emit(self._job, -1))
+        self.down.clicked.connect(lambda: self.move_requested.emit(self._job, 1))
+
+    def show_job(self, entry: JobStatus, length: int) -> None:
+        """Show a job of a queue with this length, or nothing for a job at work."""
+        self._job = entry.job
+        self.setVisible(entry.queue_place > 0 and (entry.can_start or length > 1))
+        self.start.setVisible(entry.can_start)
+        self.up.setVisible(length > 1)
+        self.down.setVisible(length > 1)
+        self.up.setEnabled(entry.queue_place > 1)
+        self.down.setEnabled(entry.queue_place < length)
+        for button, word in ((self.start, "Start"), (self.up, "Earlier"), (self.down, "Later")):
+            button.setAccessibleName(f"{word}: {entry.title}")
 
 
 class JobBox(QWidget):
@@ -91,14 +138,14 @@ class JobBox(QWidget):
         self.show_jobs(())
 
     def show_jobs(self, entries: Sequence[JobStatus]) -> None:
-        waiting = max(0, len(entries) - 1)
+        waiting = sum(entry.started is None for entry in entries[1:])
         self._waiting.setText(f"{waiting} waiting" if waiting else "")
         self._job.setVisible(bool(entries))
         if entries:
             self._job.show_job(entries[0])
         self._count = len(entries)
         self._show_next()
-        self._next.show_text(f"Next: {entries[1].title}" if waiting else "Long work lines up here.")
+        self._next.show_text(_next_text(entries))
 
     def set_compact(self, compact: bool) -> None:
         """Show only the running job if the window is low."""
@@ -112,6 +159,16 @@ class JobBox(QWidget):
     @property
     def first_job(self) -> JobRow:
         return self._job
+
+    @property
+    def next_text(self) -> str:
+        """Return the line below the first job."""
+        return self._next.text()
+
+    @property
+    def waiting_text(self) -> str:
+        """Return how many jobs wait, in words."""
+        return self._waiting.text()
 
     @guarded(QSize(200, 60))
     def minimumSizeHint(self) -> QSize:
@@ -127,10 +184,19 @@ class JobBox(QWidget):
         self._column.setSpacing(px(6))
 
 
+def _next_text(entries: Sequence[JobStatus]) -> str:
+    """Return what follows the first job, or what else is at work."""
+    if len(entries) < 2:
+        return "Long work lines up here."
+    return f"{'Next' if entries[1].started is None else 'Also at work'}: {entries[1].title}"
+
+
 class JobsPage(QWidget):
     """Lists every job in the inspector."""
 
     stop_requested = Signal(str)
+    start_requested = Signal(str)
+    move_requested = Signal(str, int)
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -142,17 +208,26 @@ class JobsPage(QWidget):
         self._column.addWidget(self._empty)
         self._column.addStretch(1)
         self.jobs: list[JobRow] = []
+        self.queue_rows: list[QueueRow] = []
+        """The row below each of them."""
 
     def show_jobs(self, entries: Sequence[JobStatus]) -> None:
         self._empty.setVisible(not entries)
         while len(self.jobs) < len(entries):
             job = JobRow(self._theme)
+            queue_row = QueueRow(self._theme)
             job.stop_requested.connect(self.stop_requested)
-            self._column.insertWidget(len(self.jobs), job)
+            queue_row.start_requested.connect(self.start_requested)
+            queue_row.move_requested.connect(self.move_requested)
+            self._column.insertWidget(2 * len(self.jobs), job)
+            self._column.insertWidget(2 * len(self.jobs) + 1, queue_row)
             self.jobs.append(job)
+            self.queue_rows.append(queue_row)
         while len(self.jobs) > len(entries):
-            gone = self.jobs.pop()
-            gone.setParent(None)
-            gone.deleteLater()
-        for job, entry in zip(self.jobs, entries, strict=True):
+            for gone in (self.jobs.pop(), self.queue_rows.pop()):
+                gone.setParent(None)
+                gone.deleteLater()
+        length = sum(entry.queue_place > 0 for entry in entries)
+        for job, queue_row, entry in zip(self.jobs, self.queue_rows, entries, strict=True):
             job.show_job(entry)
+            queue_row.show_job(entry, length)

@@ -177,6 +177,8 @@ class MainWindow(QWidget):
         bind(self, state.messages.current, self._show_message, self.message.button_pressed, state.messages.press_button)
         bind(self, state.jobs.jobs, self.job_box.show_jobs, self.job_box.stop_requested, state.jobs.stop_job)
         bind(self, state.jobs.jobs, self.jobs_page.show_jobs, self.jobs_page.stop_requested, state.jobs.stop_job)
+        self.jobs_page.start_requested.connect(state.jobs.start_requested)
+        self.jobs_page.move_requested.connect(state.jobs.move_requested)
         preferences.text_size.changed.connect(self._fit_inspector)
         looks: tuple[Value[Any], ...] = (
             state.theme, state.contrast, preferences.reduced_motion, preferences.text_size,

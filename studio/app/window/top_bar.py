@@ -121,7 +121,7 @@ class TopBar(QWidget):
         self.picker.show_model(trained)
         self._pictures = trained.card.medium == "picture" if trained is not None else self._entry.key != "sound"
         shows = self._pictures and self._panel.batch is not None
-        self._row_by_row = shows and trained is not None and trained.card.can_inpaint
+        self._row_by_row = shows and trained is not None and trained.card.draws_by_rows
         self._update_facts()
         card = trained.card if trained is not None else None
         self.facts.show_text(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.density.bijections.bijection import Bijection
+from studio.density.conditional import to_float64
 
 
 class Squeeze(Bijection):
@@ -198,7 +199,7 @@ class InvertibleConv(Bijection):
         """Return log |det W|, a number."""
         if self.plu:
             return self.log_s.sum()
-        return cast(Tensor, torch.linalg.slogdet(self.w.double())[1]).to(self.w.dtype)
+        return cast(Tensor, torch.linalg.slogdet(to_float64(self.w))[1]).to(self.w)
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         with _full_precision(x):
@@ -295,7 +296,7 @@ def _full_precision(x: Tensor) -> AbstractContextManager[object]:
 
 
 def _inverse(weight: Tensor) -> Tensor:
-    return cast(Tensor, torch.linalg.inv(weight.double())).to(weight.dtype)
+    return cast(Tensor, torch.linalg.inv(to_float64(weight))).to(weight)
 
 
 def multiply_every_pixel(x: Tensor, weight: Tensor, shift: Tensor) -> Tensor:

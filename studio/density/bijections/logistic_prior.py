@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from studio.density.bijections.bijection import Bijection, sum_entries
+from studio.density.conditional import to_float64
 
 FAR = 600.0
 """The |z| above which σ(-|z|) is near the smallest number of float64 (e⁻⁷⁰⁸)."""
@@ -31,14 +32,14 @@ class LogisticScores(Bijection):
         return score, sum_entries(log_logistic - _log_normal(score))
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        wide = _wide(z)
+        wide = to_float64(z)
         x: Tensor = torch.special.log_ndtr(wide) - torch.special.log_ndtr(-wide)
         return x.to(z.device, z.dtype)
 
 
 def _score(z: Tensor) -> Tensor:
     """Return Φ⁻¹(σ(z)), computed in the lower tail, where both functions are precise, and mirrored for z > 0."""
-    wide = _wide(z)
+    wide = to_float64(z)
     tail = -wide.abs()
     score = torch.special.ndtri(torch.sigmoid(tail.clamp(min=-FAR)))
     if bool((tail < -FAR).any()):
@@ -53,11 +54,6 @@ def _far_score(log_p: Tensor) -> Tensor:
         log_cdf = torch.special.log_ndtr(score)
         score = score - (log_cdf - log_p) * (log_cdf - _log_normal(score)).exp()
     return score
-
-
-def _wide(z: Tensor) -> Tensor:
-    """Return the tensor in float64, on the processor if it is on Apple's graphics, which lack float64."""
-    return z.to("cpu" if z.device.type == "mps" else z.device, torch.float64)
 
 
 def _log_normal(z: Tensor) -> Tensor:

@@ -51,8 +51,12 @@ def draw_completions(
     """
     model = loaded.model
     c = sampling.classes_for(loaded, seeds, label)
-    assert isinstance(model, Autoregressive), "the others keep nothing of a picture"
-    steps = model.decode_steps(model.noise(seeds), c, temperature, keep.expand(len(seeds), *keep.shape), entropies)
+    z = model.noise(seeds)
+    kept = keep.expand(len(seeds), *keep.shape)
+    if isinstance(model, Autoregressive):
+        steps = model.decode_steps(z, c, temperature, kept, entropies)
+    else:
+        steps = model.decode_steps(z, c, temperature, kept)
     yield from sampling.previews_of_steps(steps, model.levels)
 
 
@@ -65,7 +69,8 @@ def score_completions(
         ln p(x) = Σ_t ln p(x_t | x_<t)   and   Σ_{t kept, t > t₀} ln p(x_t | x_<t),  t₀ the first entry that is made
 
     The second is the logarithm of the weight that an importance sampler would give a completion drawn at temperature 1,
-    so the heaviest completions fit best to what follows. It is None if no kept entry follows t₀.
+    so the heaviest completions fit best to what follows. It is None if no kept entry follows t₀, and for pyramids,
+    which draw in another order.
     """
     x = sampling.levels_of_artworks(loaded, arrays)
     c = sampling.classes_for(loaded, seeds, label)
@@ -77,7 +82,8 @@ def score_completions(
         whole.append(float(nats.sum()))
         part.append(float(nats[after].sum()))
         yield None
-    yield whole, part if bool(after.any()) else None
+    in_order = isinstance(loaded.model, Autoregressive)
+    yield whole, part if in_order and bool(after.any()) else None
 
 
 def entries_after_hole(keep: Tensor) -> Tensor:
@@ -113,13 +119,14 @@ def score_artwork(loaded: LoadedModel, array: Array, label: int | None = None) -
     x = sampling.levels_of_artworks(loaded, array[None])
     asked = sampling.classes_for(loaded, [0], label)
     if asked is None or label is not None:
-        bits = yield from _bits_in_steps(loaded, x, asked)
+        bits = yield from _bits_in_steps(loaded, x, sampling.condition_of(loaded, asked, x))
         log_prob = _total_log_prob(bits)
         yield ArtworkScore(log_prob, _bits_of_places(bits), label, None if asked is None else log_prob)
         return
     mixture = ClassMixture()
     for kind in range(loaded.model.classes):
-        mixture.add_class((yield from _bits_in_steps(loaded, x, torch.full_like(asked, kind))))
+        c = sampling.condition_of(loaded, torch.full_like(asked, kind), x)
+        mixture.add_class((yield from _bits_in_steps(loaded, x, c)))
     bits = mixture.mixture_bits()
     given = max(mixture.log_probs)
     yield ArtworkScore(_total_log_prob(bits), _bits_of_places(bits), mixture.log_probs.index(given), given)

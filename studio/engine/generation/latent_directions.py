@@ -8,6 +8,7 @@ from torch import Tensor
 from studio.density.autoregressive import Autoregressive
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
+from studio.density.upsampler import Upsampler
 from studio.engine.levels import TrainingExamples
 from studio.engine.training.recordings import TrainingRecordings
 
@@ -28,9 +29,9 @@ def principal_directions(
     makes the component's largest entry positive, so that the result is repeatable.
 
     A model that draws entry by entry has no directions: each entry depends on those before it, so a change of the first
-    few changes all that follow.
+    few changes all that follow. An upsampler has none, because its latent holds only noise of details.
     """
-    if isinstance(model, Autoregressive | AutoregressiveSound) or isinstance(examples, TrainingRecordings):
+    if isinstance(model, Autoregressive | AutoregressiveSound | Upsampler) or isinstance(examples, TrainingRecordings):
         return torch.zeros(0, *model.latent_shape)
     known = examples.select(slice(most))
     z = torch.cat([model.encode(part.x, part.c).flatten(1) for part in known.batches(batch)])

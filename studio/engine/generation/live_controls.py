@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from studio.density.autoregressive import PixelEntropies
+from studio.density.autoregressive import Autoregressive, PixelEntropies
 from studio.engine.generation import sampling
 from studio.engine.generation.sampling import LoadedModel
 from studio.engine.levels import DoesNotFit
@@ -32,7 +32,7 @@ class LiveControls:
     def __init__(self, loaded: LoadedModel, command: wire.DrawPictures) -> None:
         """Raises DoesNotFit if the model cannot draw with these values."""
         self._loaded = loaded
-        self._by_rows = loaded.model.can_inpaint and len(loaded.model.shape) == 3
+        self._by_rows = isinstance(loaded.model, Autoregressive)
         self._temperature = _LiveControl(command.temperature, command.temperature_map, self._temperature_of_pixels)
         self._share = (
             None

@@ -56,8 +56,10 @@ def find_best_loop(
 ) -> Iterator[LoopCandidate | None]:
     """Yield None after each step, then the best join. Raises DoesNotFit if no such loop exists."""
     model = loaded.model
-    if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.sample_rate:
+    if not isinstance(model, AutoregressiveSound) or not loaded.card.sample_rate:
         raise DoesNotFit(f'"{loaded.card.title}" makes no recordings, so it cannot find loops. Choose a WaveNet')
+    if model.follows_signal:
+        raise DoesNotFit(f'"{loaded.card.title}" follows a recording, so it cannot find loops. Choose another WaveNet')
     if sound.dtype != np.int16 or sound.ndim != 1:
         raise DoesNotFit(f"the sound is {sound.shape} of {sound.dtype}, but the model works on 16-bit samples")
     rate = loaded.card.sample_rate

@@ -75,7 +75,7 @@ class PictureJob:
                 if group == 1 or not errors.is_out_of_memory(error):
                     raise
             group //= 2
-            release_memory(self.device)
+            release_memory(self.device.torch_device)
             yield wire.Notice(
                 job=self.command.job,
                 text=f"Memory ran out, so it makes {group} pictures at a time. Nothing was lost.",

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from studio.density.autoregressive_sound import SHORT_SEGMENT_SAMPLES, AutoregressiveSound, StreamingLogProb
-from studio.engine.generation.sampling import LoadedModel, likeliest_class
+from studio.engine.generation.encoding import likeliest_class
+from studio.engine.generation.sampling import LoadedModel, condition_of
 from studio.engine.levels import DoesNotFit, levels_of_sound
 from studio.wire.messages import Array
 
@@ -35,7 +36,7 @@ def bits_in_pieces(loaded: LoadedModel, sound: Array, first: int, label: int | N
     it yields one empty piece with the class. Raises DoesNotFit.
     """
     model = loaded.model
-    if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.sample_rate:
+    if not isinstance(model, AutoregressiveSound) or not loaded.card.sample_rate:
         raise DoesNotFit(
             f'"{loaded.card.title}" makes no recordings, so it cannot compute their bits. Choose a WaveNet'
         )
@@ -47,10 +48,13 @@ def bits_in_pieces(loaded: LoadedModel, sound: Array, first: int, label: int | N
     if first == x.shape[1]:
         yield BitsOfPiece(first, np.zeros(0, np.float32), label)
         return
-    log_probs = StreamingLogProb(model, c, 1)
-    for part in (
-        torch.split(x[:, max(first - model.receptive_field - 1, 0) : first], SHORT_SEGMENT_SAMPLES, 1) if first else ()
-    ):
+    start = max(first - model.receptive_field - 1, 0)
+    condition = condition_of(loaded, c, x)
+    if model.follows_signal and condition is not None:
+        start -= start % model.net.hop
+        condition = condition[:, :, start // model.net.hop :]
+    log_probs = StreamingLogProb(model, condition, 1)
+    for part in torch.split(x[:, start:first], SHORT_SEGMENT_SAMPLES, 1) if first else ():
         log_probs.bits(part)
         yield None
     for begin in range(first, x.shape[1], STEPS_PER_MESSAGE * SHORT_SEGMENT_SAMPLES):

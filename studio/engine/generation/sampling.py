@@ -1,7 +1,7 @@
 """Run trained models: draw pictures from seeds, sliders, or a picture of the user."""
 
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,23 +11,21 @@ from torch import Tensor
 from studio import zoo
 from studio.density.autoregressive import Autoregressive, PixelEntropies
 from studio.density.autoregressive_sound import AutoregressiveSound
-from studio.density.flow import Flow
 from studio.density.model import DecodingStep, Model
 from studio.density.picture_mixture import mix_models as mixed_models
+from studio.density.pyramid import Pyramid
 from studio.density.threads import single_threaded
+from studio.density.upsampler import Upsampler
 from studio.engine import model_check
+from studio.engine.followed_signal import FollowedSignal, followed_signal
 from studio.engine.levels import DoesNotFit, levels_of_sound, to_arrays, to_levels
 from studio.engine.training import checkpoint
 from studio.library import models
 from studio.library.card import Card
 from studio.wire.messages import Array
 
-LATENT_SEARCHES = 16
-"""How many batches of other latents are tried before an artwork counts as one that does not decode back."""
-LATENTS_AT_ONCE = 16
-"""Latents that are tried at a time: a MAF decodes 16 in little more time than one."""
-CLASS_SECONDS = 1.0
-"""Length in seconds of the end of a recording that decides its class."""
+OPENING_SECONDS = 0.002
+"""Seconds at the beginning of a recording that are drawn at its opening temperature, if that is hotter."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +49,12 @@ class LoadedModel:
 
 
 def load_model(found: models.InstalledModel, device: torch.device, *, double: bool = False) -> LoadedModel:
-    """Build a model and load its weights from its file, in float64 if `double`.
+    """Build a model and load its weights from its file, in float64 if `double`. A pyramid gets its upsampler.
 
-    Raises models.BadModel if weights and card disagree.
+    Raises models.BadModel if weights and card disagree, and for an upsampler, which makes nothing alone.
     """
+    if found.card.role == "upsampler":
+        raise models.BadModel(f'"{found.card.title}" is an upsampler. It makes nothing alone, so choose a model.')
     if (
         found.path.parent != models.shipped_folder()
     ):  # those are part of this program, and a first check takes half a second
@@ -64,14 +64,35 @@ def load_model(found: models.InstalledModel, device: torch.device, *, double: bo
         model = _build_with_weights(found, weights)
         sizes = None if directions is None else tuple(directions.shape)
         model_check.compare_directions(model, found.card, sizes, found.path.name)
+        assert directions is not None, "it was compared with the card"
+        if found.card.pyramid is not None:
+            model, directions = _with_details(found, model, directions)
         model.to(device, torch.float64 if double else torch.float32).requires_grad_(False)
         zoo.fold(model)
         zoo.channels_last(model)
     each = _estimate_bytes(model)
-    assert directions is not None, "it was compared with the card"
     if device.type == "cpu" and not double:
         zoo.pack(model)
     return LoadedModel(found.card, found.file_hash, model, directions.to(device, model.dtype), each)
+
+
+def _with_details(found: models.InstalledModel, base: Model, directions: Tensor) -> tuple[Pyramid, Tensor]:
+    """Return the pyramid of a base, and its directions, which leave the details' noise unchanged.
+
+    Raises models.BadModel if the upsampler is missing or does not fit.
+    """
+    details = models.find_upsampler(found.card)
+    if details.path.parent != models.shipped_folder():
+        model_check.check_model(details)
+    weights, _ = checkpoint.open_model(models.read_model(details.path))
+    upsampler = _build_with_weights(details, weights)
+    assert isinstance(upsampler, Upsampler), "its card says so"
+    try:
+        pyramid = Pyramid(base, upsampler)
+    except ValueError as error:
+        raise model_check.unfit_error(found.path.name, f"names an upsampler that does not fit ({error})") from None
+    still = torch.zeros(len(directions), *pyramid.shape)
+    return pyramid, pyramid.join_latent(directions, still)
 
 
 def _build_with_weights(found: models.InstalledModel, weights: dict[str, Tensor]) -> Model:
@@ -174,6 +195,26 @@ def classes_for(loaded: LoadedModel, seeds: Sequence[int], label: int | None) ->
     return torch.full((len(seeds),), label, device=loaded.model.scale_of.device)
 
 
+def followed_signal_of(loaded: LoadedModel) -> FollowedSignal | None:
+    """Return what a model follows of a recording; None for nothing."""
+    if not isinstance(loaded.model, AutoregressiveSound) or not loaded.model.follows_signal:
+        return None
+    return followed_signal(zoo.recipe_from_fields(loaded.card.recipe), loaded.card.sample_rate, loaded.model.levels)
+
+
+def condition_of(loaded: LoadedModel, classes: Tensor | None, x: Tensor) -> Tensor | None:
+    """Return the condition under which artworks x `(n, *shape)` are priced.
+
+    It is their classes; of a model that follows a signal also the signal of each recording.
+    """
+    model = loaded.model
+    follow = followed_signal_of(loaded)
+    if follow is None or not isinstance(model, AutoregressiveSound):
+        return classes
+    signals = torch.stack([follow.of_levels(each) for each in x])
+    return model.condition(None if classes is None else classes.expand(len(x)), signals, len(x))
+
+
 @torch.inference_mode()
 def draw_artworks(
     loaded: LoadedModel,
@@ -189,11 +230,27 @@ def draw_artworks(
     """
     model = loaded.model
     c = classes_for(loaded, seeds, label)
+    if isinstance(model, AutoregressiveSound):
+        c = model.condition(c, count=len(seeds))
     if isinstance(model, Autoregressive):
         steps = model.decode_steps(model.noise(seeds), c, temperature, entropies=entropies)
     else:
         steps = model.sample_steps(seeds, c, temperature)
     yield from previews_of_steps(steps, model.levels)
+
+
+def recording_temperatures(
+    model: AutoregressiveSound, samples: int, rate: int, temperature: float, opening: float
+) -> Tensor:
+    """Return the temperature of each sample of a new recording, `(samples,)`.
+
+    Arguments
+        rate: in Hz
+        opening: the lowest temperature in the first OPENING_SECONDS
+    """
+    found = torch.full((samples,), temperature, device=model.scale_of.device, dtype=model.dtype)
+    found[: round(OPENING_SECONDS * rate)] = max(temperature, opening)
+    return found
 
 
 def previews_of_steps(steps: Iterator[DecodingStep], levels: int) -> Iterator[tuple[Array, int, int] | None]:
@@ -213,7 +270,8 @@ def score_artworks(
     It yields None after each small step, then the result.
     """
     model = loaded.model
-    for found in model.log_prob_steps(levels_of_artworks(loaded, arrays), classes_for(loaded, seeds, label)):
+    x = levels_of_artworks(loaded, arrays)
+    for found in model.log_prob_steps(x, condition_of(loaded, classes_for(loaded, seeds, label), x)):
         yield None if found is None else ([float(p) for p in found], None)
 
 
@@ -319,98 +377,3 @@ def temperature_tensor(model: Model, temperature: Sequence[float]) -> Tensor:
         return model.temperature_by_scale(temperature)
     except ValueError as error:
         raise DoesNotFit(str(error)) from None
-
-
-def likeliest_class(loaded: LoadedModel, x: Tensor, label: int | None) -> Generator[None, None, Tensor | None]:
-    """Return the class (1,) of one artwork x, in small steps: the given one, or the one under which it is likeliest.
-
-    The last second of a recording decides, because the recording must be priced under each class.
-    """
-    c = classes_for(loaded, [0], label)
-    if label is not None or c is None:
-        return c
-    if isinstance(loaded.model, AutoregressiveSound) and loaded.card.sample_rate:
-        x = x[:, -round(CLASS_SECONDS * loaded.card.sample_rate) :]
-    log_probs = []
-    for kind in range(loaded.model.classes):
-        log_prob = torch.zeros(1)
-        for found in loaded.model.log_prob_steps(x, torch.full_like(c, kind)):
-            yield None
-            log_prob = log_prob if found is None else found
-        log_probs.append(float(log_prob))
-    return torch.full_like(c, log_probs.index(max(log_probs)))
-
-
-def _level_differences(model: Model, x: Tensor, z: Tensor, c: Tensor | None) -> Generator[None, None, Tensor]:
-    """Compare artworks x with their decoded latents z in small steps.
-
-    The result has the shape of x: by how many levels each entry differs.
-    """
-    differences = torch.zeros_like(x, dtype=torch.int32)
-    for step in model.decode_steps(z, c):
-        yield None
-        differences = (step.x.int() - x.int()).abs()
-    return differences
-
-
-def _best_latent(model: Flow, x: Tensor, c: Tensor | None, seed: int) -> Generator[None, None, Tensor]:
-    """Find the latent that decodes best to an artwork x `(1, *shape)`, in small steps."""
-    many = x.expand(LATENTS_AT_ONCE, *x.shape[1:])
-    classes = None if c is None else c.expand(LATENTS_AT_ONCE)
-    z = model.encode(many, classes, model.dequantisation_points(many, seed))
-    yield None
-    differences = yield from _level_differences(model, many, z, classes)
-    best = int((differences > 0).flatten(1).sum(1).argmin())
-    return z[best : best + 1]
-
-
-@dataclass(frozen=True)
-class EncodedArtwork:
-    """Holds an artwork's latent `latent_shape`, its class, and how exactly it decodes back."""
-
-    latent: Array
-    label: int | None
-    differing: int
-    largest_difference: int
-    bits: float
-
-
-@torch.inference_mode()
-def encode_artwork(
-    loaded: LoadedModel, array: Array, label: int | None = None, *, search: bool = False
-) -> Iterator[EncodedArtwork | None]:
-    """Encode an artwork, decode it again and compare: yield None after each small step, then the result.
-
-    If the latent does not decode to the artwork, `search` tries other ones: a flow has a latent for every point of
-    the artwork's levels.
-    """
-    model = loaded.model
-    x = levels_of_artworks(loaded, array[None])
-    c = yield from likeliest_class(loaded, x, label)
-    z = torch.zeros(1)
-    for latent in model.encode_steps(x, c):
-        yield None
-        z = z if latent is None else latent
-    differences = yield from _level_differences(model, x, z, c)
-    if search and isinstance(model, Flow):
-        for seed in range(LATENT_SEARCHES):
-            if not differences.any():
-                break
-            other = yield from _best_latent(model, x, c, seed)
-            differs = yield from _level_differences(model, x, other, c)
-            if not differs.any():
-                z = other
-                differences = differs
-    finite = bool(torch.isfinite(z).all())
-    log_prob = torch.tensor([math.nan])
-    for found in model.log_prob_steps(x, c):
-        yield None
-        log_prob = log_prob if found is None else found
-    bits = -float(log_prob[0]) / math.log(2)
-    yield EncodedArtwork(
-        z[0].cpu().numpy(),
-        None if c is None else int(c[0]),
-        int((differences > 0).sum()) if finite else differences.numel(),
-        int(differences.max()),
-        bits if math.isfinite(bits) else 0.0,
-    )

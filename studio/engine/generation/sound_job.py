@@ -6,7 +6,7 @@ It never runs too far ahead of the playhead.
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from studio.density.autoregressive_sound import NOISE_BLOCK_SAMPLES, SEGMENT_SAM
 from studio.density.sound_mixture import ClassOfEachModel, MixtureSampler
 from studio.engine.events import EventSteps, Pause
 from studio.engine.generation.live_controls import MAX_TEMPERATURE
-from studio.engine.generation.sampling import LoadedModel, classes_for
+from studio.engine.generation.sampling import OPENING_SECONDS, LoadedModel, classes_for, followed_signal_of
 from studio.engine.levels import DoesNotFit, levels_of_sound, sound_of_levels
 from studio.wire import messages as wire
 from studio.zoo.compiled.wavenet import sample_jointly
@@ -40,8 +40,8 @@ FAST_UNDO_SECONDS = 1.0
 """Seconds of the last samples in which an edit begins without processing all of the past again."""
 MAX_UNDO_SECONDS = 4.0
 """Seconds of the last samples in which an edit can begin."""
-OPENING_SECONDS = 0.002
-"""Seconds at the beginning of a new sound that are drawn with the card's `opening`, if that is hotter."""
+MAX_FOLLOWED_SECONDS = 120
+"""The most seconds of a recording that can be followed. A minute takes the smallest preset 6 MB, the largest 115 MB."""
 MAX_CURVE_POINTS = 10_000
 """The largest number of points of a curve."""
 _CHANGED = ("made", "past", "c", "label", "noise", "choices", "curve", "share", "_done")
@@ -71,7 +71,13 @@ class SoundJob:
         self.share = command.share
         self.curve = _check_curve(command.temperature_curve, command.temperature)
         self.label = command.label
-        self.c = self._classes(command.label)
+        self._signals = _followed_signals(self.loaded_models, command.followed_sound)
+        hops = [model.net.hop for model in self.models if model.follows_signal]
+        self._hop = math.lcm(*hops)
+        """The samples after which frames of all followed signals begin."""
+        self._sampler_begin = 0
+        """The sample of the sound with which the sampler began."""
+        self.c = self._conditions(command.label)
         begin = command.sound_to_continue if command.sound_to_continue is not None else np.zeros(0, np.int16)
         if begin.dtype != np.int16 or begin.ndim != 1:
             raise DoesNotFit(
@@ -80,7 +86,7 @@ class SoundJob:
         self.continued_count = len(begin)
         self.made = 0
         self.past: wire.Array = (
-            levels_of_sound(begin[-self.receptive_field - 1 :], self.levels).numpy().astype(np.int32)
+            levels_of_sound(begin[-self.receptive_field - self._hop :], self.levels).numpy().astype(np.int32)
         )
         """The last levels `(T,)`. It is not a tensor: torch would wake its other threads to copy it for every chunk."""
         self._seed(command.seed)
@@ -102,6 +108,19 @@ class SoundJob:
     @property
     def _device(self) -> torch.device:
         return self.models[0].scale_of.device
+
+    def _conditions(self, label: int | None) -> ClassOfEachModel:
+        """Return the class of each model and what it follows. Raises DoesNotFit."""
+        each = zip(self.models, self._classes(label), self._signals, strict=True)
+        return tuple(model.condition(kind, signal) for model, kind, signal in each)
+
+    def _conditions_of_sampler(self) -> ClassOfEachModel:
+        """Return the conditions from the sample on with which the sampler began."""
+        each = zip(self.models, self.c, strict=True)
+        return tuple(
+            c.roll(-(self._sampler_begin // model.net.hop), 2) if c is not None and model.follows_signal else c
+            for model, c in each
+        )
 
     def _classes(self, label: int | None) -> ClassOfEachModel:
         """Return the class of each model.
@@ -133,7 +152,7 @@ class SoundJob:
                 command.temperature_curve, command.temperature[0] if command.temperature is not None else 1.0
             )
         turned = command.label is not None and command.label != self.label
-        c = self._classes(command.label) if turned else self.c
+        c = self._conditions(command.label) if turned else self.c
         if command.from_sample is not None:
             self._restart_from(command.from_sample)
         if turned:
@@ -174,7 +193,7 @@ class SoundJob:
     def _set_class(self, c: ClassOfEachModel) -> None:
         self.c = c
         if self.sampler is not None:
-            self.sampler.set_condition(c)
+            self.sampler.set_condition(self._conditions_of_sampler())
 
     def _drop_samples(self, dropped: int) -> None:
         """Drop samples that the sampler has drawn. The next samples continue the remaining ones."""
@@ -231,7 +250,7 @@ class SoundJob:
                 began = time.monotonic()
         worked += time.monotonic() - began
         x, bits = (torch.cat(each, 1) for each in zip(*parts, strict=True))
-        kept = self.receptive_field + 1 + round(MAX_UNDO_SECONDS * self.rate)
+        kept = self.receptive_field + self._hop + round(MAX_UNDO_SECONDS * self.rate)
         self.past = np.concatenate((self.past, x[0].cpu().numpy().astype(np.int32)))[-kept:]
         self.made = self.made + count
         self._done = 0
@@ -264,25 +283,48 @@ class SoundJob:
 
     def _new_sampler(self) -> MixtureSampler:
         """Return a sampler that has received the last samples as context."""
+        position = self.continued_count + self.made
+        wanted = self.receptive_field + 1
+        wanted += (position - wanted) % self._hop
+        past = torch.from_numpy(self.past[-min(wanted, position) :]).long()[None].to(self._device)
+        self._sampler_begin = position - past.shape[1]
         compiled = self.compiled
         sampler = compiled.sampler if compiled.done else None
+        c = self._conditions_of_sampler()
         if sampler is not None:
             compiled.sampler = None
-            sampler.set_condition(self.c)
+            sampler.set_condition(c)
         else:
             sampler = MixtureSampler(
-                self.models, self.c, sample_jointly, torch_only=not compiled.done, undo_samples=self.undo_samples
+                self.models, c, sample_jointly, torch_only=not compiled.done, undo_samples=self.undo_samples
             )
-        past = torch.from_numpy(self.past[-self.receptive_field - 1 :]).long()[None].to(self._device)
         for part in torch.split(past, SEGMENT_SAMPLES, 1) if past.numel() else ():
             sampler.append(part)
         return sampler
 
 
+def _followed_signals(voices: Sequence[LoadedModel], sound: wire.Array | None) -> tuple[Tensor | None, ...]:
+    """Return the signal `(numbers, frames)` that each model follows of a sound; None for its usual one, or none.
+
+    Raises DoesNotFit if no model follows a sound, or this one cannot be followed.
+    """
+    if sound is None:
+        return (None,) * len(voices)
+    follows = [followed_signal_of(voice) for voice in voices]
+    if not any(follows):
+        title = voices[0].card.title
+        raise DoesNotFit(f'"{title}" follows no recording. Choose a model that was trained to follow one')
+    if sound.dtype != np.int16 or sound.ndim != 1 or not sound.size:
+        raise DoesNotFit(f"the sound to follow is {sound.shape} of {sound.dtype}, but must be (samples,) of int16")
+    if sound.size > MAX_FOLLOWED_SECONDS * voices[0].card.sample_rate:
+        raise DoesNotFit(f"only {MAX_FOLLOWED_SECONDS} seconds can be followed. Shorten the recording")
+    return tuple(None if follow is None else follow.of_samples(sound) for follow in follows)
+
+
 def _streaming_model(loaded: LoadedModel) -> AutoregressiveSound:
     """Return the model. Raises DoesNotFit if it cannot stream."""
     model = loaded.model
-    if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.sample_rate:
+    if not isinstance(model, AutoregressiveSound) or not loaded.card.sample_rate:
         raise DoesNotFit(f'"{loaded.card.title}" cannot stream sound. Choose a WaveNet')
     return model
 

@@ -13,9 +13,6 @@ from torch import Tensor
 
 from studio.engine.audio import import_torchaudio
 
-SPEEDS = 5
-"""The number of speeds that are drawn, evenly spaced: torchaudio prepares a filter for each."""
-
 
 class Augmentation(msgspec.Struct, frozen=True, kw_only=True):
     """States how training examples are varied. The mirror is a setting of the plan. Single cycles are not varied."""
@@ -98,22 +95,27 @@ def _vary_picture(x: Tensor, how: Augmentation, levels: int, stream: torch.Gener
     return x
 
 
-def source_length(samples: int, how: Augmentation, stream: torch.Generator) -> tuple[int, float]:
-    """Return how many samples of a recording become `samples`, and the speed at which they are played."""
-    if not how.speed:
-        return samples, 1.0
-    step = int(torch.randint(SPEEDS, (), generator=stream))
-    speed = 1 + how.speed * (2 * step / (SPEEDS - 1) - 1)
-    return round(samples * speed), speed
+def draw_speed(how: Augmentation, stream: torch.Generator) -> int:
+    """Return the speed in percent at which a recording is played.
+
+    It is whole, because a resampling filter has an output for every step of the ratio: at 112.34 % it would have 5,000.
+    """
+    most = round(100 * how.speed)
+    return 100 + int(torch.randint(-most, most + 1, (), generator=stream)) if most else 100
 
 
-def vary_sound(wave: Tensor, speed: float, rate: int, how: Augmentation, stream: torch.Generator) -> Tensor:
-    """Return a piece of a recording (samples,), from -1 to 1, played at a speed and varied."""
+def source_length(samples: int, speed: int) -> int:
+    """Return how many samples of a recording become `samples` if they are played at a speed in percent."""
+    return round(samples * speed / 100)
+
+
+def vary_sound(wave: Tensor, speed: int, rate: int, how: Augmentation, stream: torch.Generator) -> Tensor:
+    """Return a piece of a recording (samples,), from -1 to 1, played at a speed in percent and varied."""
     if not len(wave):
         return wave
     torchaudio = import_torchaudio()
-    if speed != 1.0:
-        wave, _ = torchaudio.transforms.Speed(rate, speed)(wave)
+    if speed != 100:
+        wave = torchaudio.transforms.Resample(speed, 100)(wave)
     if how.gain:
         loss = -how.gain * float(torch.rand((), generator=stream))
         wave = torchaudio.transforms.Vol(loss, gain_type="db")(wave)

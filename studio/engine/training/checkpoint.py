@@ -5,7 +5,9 @@ last. It lists the checkpoints that can be resumed, each with its size and BLAKE
 notices a flipped bit, so the hash is checked before anything is loaded.
 """
 
+import contextlib
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -92,10 +94,17 @@ def add_checkpoint(run: Path, tensors: dict[str, Tensor], state: dict[str, Any],
     rolling = sorted((e for e in old if not e.best and (best or e.step != step)), key=lambda e: e.step)
     listed = [*tops, *(rolling if best else rolling[-(KEPT_CHECKPOINTS - 1) :]), new]
     storage.write_file(folder / "manifest.json", msgspec.json.encode(listed))
-    names = {e.file for e in listed}
-    for entry in old:
-        if entry.file not in names:
-            storage.delete_file(folder / entry.file)
+    _delete_unlisted(folder, {entry.file for entry in listed})
+
+
+def _delete_unlisted(folder: Path, listed: set[str]) -> None:
+    """Delete the checkpoints that the manifest does not list: old ones, and those of a save that was cut short.
+
+    One that cannot be deleted now is deleted after the next save.
+    """
+    with contextlib.suppress(OSError):
+        for name in set(filter(_FILE.fullmatch, os.listdir(folder))) - listed:
+            storage.delete_file(folder / name)
 
 
 def _broken_tensor(tensors: dict[str, Tensor]) -> str:
@@ -144,14 +153,13 @@ def _parse_checkpoint(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]] |
     return (tensors, state) if isinstance(state, dict) else None
 
 
-def write_model(path: Path, card: Card, weights: dict[str, Tensor], directions: Tensor, cover: Tensor) -> None:
-    """Write a trained model as one file.
+def encode_model(card: Card, weights: dict[str, Tensor], directions: Tensor, cover: Tensor) -> bytes:
+    """Return the file of a trained model.
 
     Directions `(n, *latent_shape)`; cover `(n, H, W, C)` uint8, or of sounds `(n, samples)` int16.
     """
     tensors = {f"weights.{name}": t for name, t in weights.items()} | {"directions": directions, "cover": cover}
-    data = save({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, {"card": card_to_json(card)})
-    storage.write_file(path, data)
+    return save({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, {"card": card_to_json(card)})
 
 
 def open_model(data: bytes) -> tuple[dict[str, Tensor], Tensor | None]:

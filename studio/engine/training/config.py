@@ -81,6 +81,11 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How the files of a folder become artworks; a pack is prepared already."""
     augmentation: Augmentation = Augmentation()
 
+    @property
+    def is_upsampler(self) -> bool:
+        """Return whether it trains an upsampler instead of a model of artworks."""
+        return isinstance(self.recipe, zoo.UPSAMPLER.recipe)
+
 
 SOUND_LEVELS = 4096
 """The levels of a user's own sounds: their noise is 72 dB below them, and densities can still be learned."""
@@ -123,7 +128,7 @@ def config_for_data(
 
     Single cycles have 12 bits; recordings have a `rate` in Hz and 8 bits by μ-law. Raises BadTrainingConfig.
     """
-    known = zoo.FAMILIES.get(family)
+    known = zoo.RECIPE_FAMILIES.get(family)
     if known is None:
         raise BadTrainingConfig(f'There is no family "{family}". There are: {", ".join(zoo.FAMILIES)}.')
     if preset not in known.presets:
@@ -177,14 +182,22 @@ def config_from_model(name: str, source: Path, card: Card) -> TrainingConfig:
     )
 
 
-def with_changes(config: TrainingConfig, recipe: dict[str, Any], plan: dict[str, Any]) -> TrainingConfig:
-    """Return the config with other hyperparameters and settings of the loop.
+def with_changes(
+    config: TrainingConfig,
+    recipe: dict[str, Any],
+    plan: dict[str, Any],
+    preparation: dict[str, Any],
+    augmentation: dict[str, Any],
+) -> TrainingConfig:
+    """Return the config with other values of some fields of its parts.
 
     Raises BadTrainingConfig, which names the field, if one is out of its range.
     """
     fields = config_to_dict(config)
     fields["recipe"] |= recipe
     fields["plan"] |= plan
+    fields["preparation"] |= preparation
+    fields["augmentation"] |= augmentation
     try:
         return msgspec.convert(fields, TrainingConfig)
     except msgspec.ValidationError as error:
@@ -213,7 +226,7 @@ def with_name(config: TrainingConfig, name: str, *, retitle: bool) -> TrainingCo
 def with_classes(config: TrainingConfig, count: int) -> TrainingConfig:
     """Return the config with this number of classes. Raises BadTrainingConfig if the model can have none."""
     if not hasattr(config.recipe, "classes"):
-        family = zoo.FAMILIES[msgspec.to_builtins(config.recipe)["family"]].title
+        family = zoo.RECIPE_FAMILIES[msgspec.to_builtins(config.recipe)["family"]].title
         having = ", ".join(each.title for each in zoo.FAMILIES.values() if hasattr(each.recipe, "classes"))
         raise BadTrainingConfig(f"{family} has no classes. Train without them, or choose one of: {having}.")
     classes: object = (count,) if config.sample_rate else count

@@ -1,4 +1,4 @@
-"""Train one run in several processes, on one computer or several, as `torchrun` starts them.
+"""Train one run in a group of processes, on one computer or several, as `torchrun` starts them.
 
 Every process draws the batch of a step and takes its own rows, so N processes take the same steps as one:
 
@@ -7,9 +7,9 @@ Every process draws the batch of a step and takes its own rows, so N processes t
     m = Σ w_r m_r                    a mean over the batch inside the model, and its variance
     v = Σ w_r (v_r + (m_r - m)²)
 
-Random numbers are drawn for the whole batch from the random state of the first process, so they are those of a single
-process, too. Only the first process reads the artworks, writes, measures and reports. All others receive the config,
-the artworks and the state of the run from it, and need no files.
+Every process draws the random numbers of the whole batch from the random state of the first process, so they are those
+of a single process. The first process (rank 0) alone reads the artworks, writes, measures and reports. All others
+receive the config, the artworks and the state of the run from it, and need no files.
 """
 
 import contextlib
@@ -19,12 +19,13 @@ import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import torch
-import torch.distributed as processes
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.overrides import TorchFunctionMode
@@ -32,34 +33,39 @@ from torch.overrides import TorchFunctionMode
 from studio.density.bijections.linear import BatchNorm
 from studio.density.model import Model
 from studio.density.variational import Variational
+from studio.engine.device import rounding_settings
+from studio.engine.followed_signal import FollowedSignal
 from studio.engine.levels import TrainingExamples
 from studio.engine.training.config import BadTrainingConfig
 from studio.engine.training.recordings import TrainingRecordings
 
-ANSWER_LIMIT = timedelta(hours=2)
-"""The time after which a process gives up on one that neither answers nor closes its connection."""
-MEETING_LIMIT = timedelta(minutes=5)
-"""The time in which all processes must have started."""
-_TRY_LIMIT = timedelta(seconds=2)
+if TYPE_CHECKING:
+    from torch._C._distributed_c10d import TCPStore
+
+COLLECTIVE_TIMEOUT = timedelta(hours=2)
+"""How long a process waits for another that neither answers nor closes its connection."""
+RENDEZVOUS_TIMEOUT = timedelta(minutes=5)
+"""How long the processes wait for each other at the start."""
+_CONNECT_TIMEOUT = timedelta(seconds=2)
 _PORT_KEY = "studio/port"
 CONTINUE, LAST, END = range(3)
-"""What the first process says before each step: take one, take the last one, end without another."""
+"""The instruction of the first process before each step: take it, take it as the last, or end without it."""
 Checkpoint: TypeAlias = tuple[dict[str, Tensor], dict[str, Any]]
 """The tensors and the values of a checkpoint."""
-_LOST = ("gloo", "NCCL", "Connection closed", "Connection reset", "Broken pipe", "timed out", "Timed out")
-"""Words in the errors of torch.distributed if a process is gone."""
+_LOST_PROCESS_TEXTS = ("gloo", "NCCL", "Connection closed", "Connection reset", "Broken pipe", "timed out", "Timed out")
+"""Parts of the errors of torch.distributed that mean that a process is gone."""
 
 
-class TeamLost(RuntimeError):
+class ProcessLost(RuntimeError):
     """Reports that another process of the training is gone, so that no step is possible."""
 
 
-class TeamEnded(Exception):
-    """Reports to the other processes that the first one has ended the training."""
+class TrainingEnded(Exception):
+    """Reports to the other processes that the first process has ended the training."""
 
 
 class SharedRun(Protocol):
-    """Is a run whose state can be given to another process."""
+    """Is a run whose state can be sent to another process."""
 
     @property
     def model(self) -> Model:
@@ -72,18 +78,24 @@ class SharedRun(Protocol):
         """Take over a checkpoint."""
 
 
-class Team:
-    """Connects the processes that train one run. A team of one changes nothing."""
+class ProcessGroup:
+    """Connects the processes that train one run. A group of one process changes nothing.
 
-    def __init__(self, rank: int = 0, size: int = 1) -> None:
+    Arguments
+        rank: the number of this process, from 0
+        world_size: the number of processes
+    """
+
+    def __init__(self, rank: int = 0, world_size: int = 1) -> None:
         self.rank = rank
-        self.size = size
-        self.is_broken = False
-        """Whether a step of the team was begun and not completed. The state of the run is then that of no step."""
-        self.whole_rows = 0
-        """The rows of the present batch, of all processes together."""
-        self._share_of_rows = 1.0
-        self._sharing_model: nn.Module | None = None
+        self.world_size = world_size
+        self.has_unfinished_step = False
+        """Whether a step was begun and not completed. Then the run must not be saved."""
+        self.global_batch_size = 0
+        """The rows of the present batch in all processes together."""
+        self._row_share = 1.0
+        """The share of these rows that this process has."""
+        self._distributed_model: nn.Module | None = None
 
     @property
     def is_first(self) -> bool:
@@ -92,29 +104,29 @@ class Team:
 
     # ── before the first step ───────────────────────────────────────────────────────────────────
 
-    def share_examples(
+    def broadcast_examples(
         self, config: bytes = b"", learn: TrainingExamples | TrainingRecordings | None = None
     ) -> tuple[bytes, TrainingExamples | TrainingRecordings]:
         """Send the config and the training examples of the first process to all others. Return both."""
-        config = self._share_bytes(config)
-        tensors = self._share_tensors({} if learn is None else _to_tensors(learn))
+        config = self._broadcast_bytes(config)
+        tensors = self._broadcast_tensors({} if learn is None else _to_tensors(learn))
         return config, _to_examples(tensors) if learn is None else learn
 
-    def share_checkpoint(self, load: Callable[[], Checkpoint | None]) -> Checkpoint | None:
+    def broadcast_checkpoint(self, load: Callable[[], Checkpoint | None]) -> Checkpoint | None:
         """Return what the first process loads: tensors and values, or None."""
         found = load() if self.is_first else None
-        if self.size == 1:
+        if self.world_size == 1:
             return found
         tensors, values = found or ({}, None)
-        values = json.loads(self._share_bytes(json.dumps(values).encode()))
-        tensors = self._share_tensors(tensors)
+        values = json.loads(self._broadcast_bytes(json.dumps(values).encode()))
+        tensors = self._broadcast_tensors(tensors)
         return None if values is None else (tensors, values)
 
     def connect_run(self, run: SharedRun) -> None:
-        """Give the state of the first process's run to all, and let their models learn from the same batches."""
-        if self.size == 1:
+        """Send the state of the first process's run to all others, and connect the gradients of their models."""
+        if self.world_size == 1:
             return
-        found = self.share_checkpoint(run.contents)
+        found = self.broadcast_checkpoint(run.contents)
         if not self.is_first:
             run.restore(found)
         model = run.model
@@ -125,71 +137,68 @@ class Team:
                 module.pool_mean = self.pool_mean
             elif isinstance(module, nn.BatchNorm2d):
                 # Torch's own SyncBatchNorm works on NVIDIA's cards only.
-                module.forward = partial(_normalise_together, module, self)  # type: ignore[method-assign]
+                module.forward = partial(_normalise_global_batch, module, self)  # type: ignore[method-assign]
         # The gradient of a 1×1 convolution has two names for the same order in memory. Nothing is slower for it.
         warnings.filterwarnings("ignore", "Grad strides do not match", UserWarning)
-        self._sharing_model = DistributedDataParallel(_LossOfBatch(model), forward_sync_buffers=False)
+        self._distributed_model = DistributedDataParallel(_LossOfBatch(model), forward_sync_buffers=False)
 
     # ── steps ───────────────────────────────────────────────────────────────────────────────────
 
     def begin_step(self, device: torch.device, *, ends_early: bool) -> bool:
-        """Begin a step with the random state of the first process. Return whether it says that the step is the last.
+        """Begin a step with the random state of the first process. Return whether the step is the last.
 
-        Raises TeamEnded in the other processes if there is no further step, and TeamLost.
+        Raises TrainingEnded in the other processes if there is no further step, and ProcessLost.
         """
-        if self.size == 1:
+        if self.world_size == 1:
             return ends_early
         with self._watch_connection():
-            word = self._share_word(LAST if ends_early else CONTINUE, device)
-        self.is_broken = True
-        return word == LAST
+            instruction = self._broadcast_instruction(LAST if ends_early else CONTINUE, device)
+        self.has_unfinished_step = True
+        return instruction == LAST
 
     def end_step(self) -> None:
-        """Note that the state of the run is whole again."""
-        self.is_broken = False
+        """Note that the step is complete, so that the run may be saved."""
+        self.has_unfinished_step = False
 
     def end(self, device: torch.device) -> None:
-        """Tell the other processes, which wait for the next step, that there is none."""
-        if self.size > 1 and self.is_first and not self.is_broken:
-            with contextlib.suppress(TeamLost), self._watch_connection():
-                self._share_word(END, device)
+        """End the training in the other processes, which wait for the next step."""
+        if self.world_size > 1 and self.is_first and not self.has_unfinished_step:
+            with contextlib.suppress(ProcessLost), self._watch_connection():
+                self._broadcast_instruction(END, device)
 
     def backward(self, model: Model, batch: TrainingExamples, *, bf16: bool) -> float:
-        """Compute the gradient of the loss of a batch, and return the loss.
+        """Compute the gradient of a batch that several processes share, and return its loss.
 
-        Raises BadTrainingConfig if there is not a row for every process, and TeamLost.
+        Raises BadTrainingConfig if there is not a row for every process, and ProcessLost.
         """
+        assert self._distributed_model is not None
+        model.zero_grad(set_to_none=True)
         cast = torch.autocast(batch.x.device.type, torch.bfloat16, enabled=bf16)
-        if self._sharing_model is None:
-            with cast:
-                loss = batch.loss(model)
-            torch.autograd.backward(loss)
-            return float(loss.detach())
         rows = self.rows_of(len(batch))
         mine = batch.select(rows)
-        self.whole_rows = len(batch)
-        self._share_of_rows = len(mine) / len(batch)
+        self.global_batch_size = len(batch)
+        self._row_share = len(mine) / len(batch)
         share = mine.weight(model) / batch.weight(model)
-        with self._watch_connection():
-            with cast, _WholeBatchNoise(rows, len(mine), len(batch)):
-                loss = share * self._sharing_model(mine)
-            torch.autograd.backward(self.size * loss)
+        with self._watch_connection(), rounding_settings():
+            with cast, _GlobalBatchNoise(rows, len(mine), len(batch)):
+                loss = share * self._distributed_model(mine)
+            torch.autograd.backward(self.world_size * loss)
             whole = loss.detach().clone()
-            processes.all_reduce(whole)
+            dist.all_reduce(whole)
         return float(whole)
 
-    def share_number(self, measure: Callable[[], float]) -> float:
+    def broadcast_number(self, measure: Callable[[], float]) -> float:
         """Return what the first process measures."""
-        if self.size == 1:
+        if self.world_size == 1:
             return measure()
         number = torch.tensor(measure() if self.is_first else 0.0, dtype=torch.float64)
         with self._watch_connection():
-            processes.broadcast(number, 0)
+            dist.broadcast(number, 0)
         return float(number)
 
     def pool_mean(self, mean: Tensor) -> Tensor:
         """Return the mean over the batch from that over the rows of each process. It can be differentiated."""
-        pooled: Tensor = _Sum.apply(mean * self._share_of_rows)  # type: ignore[no-untyped-call]
+        pooled: Tensor = _AllReduceSum.apply(mean * self._row_share)  # type: ignore[no-untyped-call]
         return pooled
 
     def pool_moments(self, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
@@ -201,114 +210,117 @@ class Team:
 
     def rows_of(self, count: int) -> slice:
         """Return the rows of a batch that this process takes."""
-        if count < self.size:
+        if count < self.world_size:
             raise BadTrainingConfig(
-                f"A batch of {count} cannot be shared by {self.size} processes. Start fewer, or choose a larger batch."
+                f"A batch of {count} cannot be shared by {self.world_size} processes. "
+                "Start fewer, or choose a larger batch."
             )
-        return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
+        return slice(count * self.rank // self.world_size, count * (self.rank + 1) // self.world_size)
 
-    def _share_word(self, word: int, device: torch.device) -> int:
-        """Return the first process's word, and take over its random state."""
-        state = torch.cat([torch.tensor([word], dtype=torch.uint8), torch.get_rng_state()])
+    def _broadcast_instruction(self, instruction: int, device: torch.device) -> int:
+        """Return the instruction of the first process, and take over its random state."""
+        state = torch.cat([torch.tensor([instruction], dtype=torch.uint8), torch.get_rng_state()])
         if device.type == "cuda":
             state = torch.cat([state, torch.cuda.get_rng_state(device)])
-        processes.broadcast(state, 0)
-        word = int(state[0])
+        dist.broadcast(state, 0)
+        instruction = int(state[0])
         if not self.is_first:
-            if word == END:
-                raise TeamEnded
+            if instruction == END:
+                raise TrainingEnded
             count = len(torch.get_rng_state())
             torch.set_rng_state(state[1 : 1 + count].clone())
             if device.type == "cuda":
                 torch.cuda.set_rng_state(state[1 + count :].clone(), device)
-        return word
+        return instruction
 
-    def _share_bytes(self, data: bytes) -> bytes:
-        if self.size == 1:
+    def _broadcast_bytes(self, data: bytes) -> bytes:
+        if self.world_size == 1:
             return data
         with self._watch_connection():
             length = torch.tensor(len(data))
-            processes.broadcast(length, 0)
+            dist.broadcast(length, 0)
             content = torch.frombuffer(bytearray(data if self.is_first else int(length)), dtype=torch.uint8)
-            processes.broadcast(content, 0)
+            dist.broadcast(content, 0)
         return content.numpy().tobytes()
 
-    def _share_tensors(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the tensors of the first process, on the processor. All are sent as bytes: gloo knows few types."""
-        if self.size == 1:
+    def _broadcast_tensors(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the tensors of the first process, on the processor. They are sent as bytes: gloo knows few types."""
+        if self.world_size == 1:
             return dict(tensors)
         whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         heads = [(name, str(t.dtype).removeprefix("torch."), tuple(t.shape)) for name, t in whole.items()]
         found = {}
-        for name, dtype, shape in json.loads(self._share_bytes(json.dumps(heads).encode())):
+        for name, dtype, shape in json.loads(self._broadcast_bytes(json.dumps(heads).encode())):
             tensor = whole[name] if self.is_first else torch.empty(shape, dtype=getattr(torch, dtype))
             if tensor.numel():
                 with self._watch_connection():
-                    processes.broadcast(tensor.view(-1).view(torch.uint8), 0)
+                    dist.broadcast(tensor.view(-1).view(torch.uint8), 0)
             found[name] = tensor
         return found
 
     @contextlib.contextmanager
     def _watch_connection(self) -> Iterator[None]:
-        """Turn an error of torch.distributed into TeamLost."""
+        """Turn an error of torch.distributed into ProcessLost."""
         try:
             yield
         except RuntimeError as error:
-            if any(word in str(error) for word in _LOST):
-                raise TeamLost("Another process of this training has ended.") from error
+            if any(text in str(error) for text in _LOST_PROCESS_TEXTS):
+                raise ProcessLost("Another process of this training has ended.") from error
             raise
 
 
-ALONE = Team()
-_present = ALONE
+SINGLE_PROCESS = ProcessGroup()
+_current = SINGLE_PROCESS
 
 
-def present_team() -> Team:
-    """Return the team that this process has joined."""
-    return _present
+def current_process_group() -> ProcessGroup:
+    """Return the process group that this process has joined."""
+    return _current
 
 
 @contextlib.contextmanager
-def join_team() -> Iterator[Team]:
-    """Join the team that `torchrun` has started, and leave it at the end. Without `torchrun` it is a team of one."""
-    global _present
-    rank, size = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
-    if size == 1:
-        yield _present
+def join_process_group() -> Iterator[ProcessGroup]:
+    """Join the processes that `torchrun` has started, and leave them at the end. Without it, join nothing."""
+    global _current
+    rank, world_size = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
+    if world_size == 1:
+        yield _current
         return
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     store = _open_store(rank) if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True" else None
-    meeting = {} if store is None else {"store": store, "rank": rank, "world_size": size}
-    processes.init_process_group(backend, timeout=ANSWER_LIMIT, **meeting)
+    rendezvous: dict[str, Any] = {} if store is None else {"store": store, "rank": rank, "world_size": world_size}
+    dist.init_process_group(backend, timeout=COLLECTIVE_TIMEOUT, **rendezvous)
     try:
-        _present = Team(rank, size)
-        yield _present
+        _current = ProcessGroup(rank, world_size)
+        yield _current
     finally:
-        _present = ALONE
-        processes.destroy_process_group()
+        _current = SINGLE_PROCESS
+        dist.destroy_process_group()
 
 
-def _open_store(rank: int) -> processes.TCPStore:
+def _open_store(rank: int) -> "TCPStore":
     """Return a store in which the processes of this attempt find each other.
 
-    The store of `torchrun` outlives its processes, so gloo would find the addresses of those that are gone there (seen
-    with torch 2.13). It only tells where the first process has opened a store of its own.
+    The store of `torchrun` outlives its processes. Gloo would find the addresses of earlier processes in it (seen with
+    torch 2.13). So it only holds the port of a new store, which the first process opens for each attempt.
     """
+    from torch._C._distributed_c10d import TCPStore  # torch.distributed has it too, but not for type checkers
+
     host = os.environ["MASTER_ADDR"]
-    lasting = processes.TCPStore(host, int(os.environ["MASTER_PORT"]), is_master=False, timeout=MEETING_LIMIT)
+    lasting = TCPStore(host, int(os.environ["MASTER_PORT"]), is_master=False, timeout=RENDEZVOUS_TIMEOUT)
     if rank == 0:
-        store = processes.TCPStore(host, 0, is_master=True, timeout=MEETING_LIMIT, wait_for_workers=False)
+        store = TCPStore(host, 0, is_master=True, timeout=RENDEZVOUS_TIMEOUT, wait_for_workers=False)
         lasting.set(_PORT_KEY, str(store.port))
         return store
-    end = time.monotonic() + MEETING_LIMIT.total_seconds()
+    end = time.monotonic() + RENDEZVOUS_TIMEOUT.total_seconds()
     while True:
         try:
-            store = processes.TCPStore(host, int(lasting.get(_PORT_KEY)), is_master=False, timeout=_TRY_LIMIT)
-        except processes.DistError:  # that of an earlier attempt
+            store = TCPStore(host, int(lasting.get(_PORT_KEY)), is_master=False, timeout=_CONNECT_TIMEOUT)
+        except dist.DistError:  # the port of an earlier attempt
             if time.monotonic() > end:
                 raise
         else:
-            store.set_timeout(MEETING_LIMIT)
+            store.set_timeout(RENDEZVOUS_TIMEOUT)
             return store
 
 
@@ -326,7 +338,7 @@ def device_of_process(name: str | None) -> str | None:
 
 
 def ignore_stop_signals() -> None:
-    """Leave it to the first process to end the training in order if the user stops it."""
+    """Ignore the signals that stop a training. The first process ends it in order."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
@@ -335,7 +347,7 @@ def ignore_stop_signals() -> None:
 
 
 class _LossOfBatch(nn.Module):
-    """Computes the loss of examples, as the one method that DistributedDataParallel knows."""
+    """Computes the loss of examples in `forward`, the only method that DistributedDataParallel calls."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()
@@ -345,26 +357,26 @@ class _LossOfBatch(nn.Module):
         return examples.loss(self.model)
 
 
-class _Sum(torch.autograd.Function):
+class _AllReduceSum(torch.autograd.Function):
     """Sums a tensor over all processes. Each adds its loss to that of the others, so gradients are summed, too."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         total = x.detach().clone(memory_format=torch.contiguous_format)
-        processes.all_reduce(total)
+        dist.all_reduce(total)
         return total
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         total = gradients[0].clone(memory_format=torch.contiguous_format)
-        processes.all_reduce(total)
+        dist.all_reduce(total)
         return total
 
 
-class _WholeBatchNoise(TorchFunctionMode):
-    """Draws the random numbers of the rows of a process as a part of those of the whole batch.
+class _GlobalBatchNoise(TorchFunctionMode):
+    """Draws random numbers for the whole batch, and returns those of the rows of this process.
 
-    So every process draws as many numbers as a single one would.
+    So every process uses the same random numbers as a single one would.
     """
 
     def __init__(self, rows: slice, mine: int, whole: int) -> None:
@@ -390,22 +402,22 @@ class _WholeBatchNoise(TorchFunctionMode):
         return function(*arguments, **options)
 
     def _template(self, x: Tensor) -> Tensor:
-        """Return ones like x, laid out alike in memory, for the whole batch."""
+        """Return ones for the whole batch, in the memory format of x."""
         last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
         layout = torch.channels_last if last and not x.is_contiguous() else torch.contiguous_format
         return x.new_ones((self._whole, *x.shape[1:])).contiguous(memory_format=layout)
 
 
-def _normalise_together(norm: nn.BatchNorm2d, team: Team, x: Tensor) -> Tensor:
-    """Normalise x `(B, channels, H, W)` as torch's BatchNorm2d would the whole batch."""
+def _normalise_global_batch(norm: nn.BatchNorm2d, group: ProcessGroup, x: Tensor) -> Tensor:
+    """Normalise x `(B, channels, H, W)` by the statistics of the whole batch, as torch's BatchNorm2d does."""
     if not norm.training:
         return nn.BatchNorm2d.forward(norm, x)
     wide = x.float()
     var, mean = torch.var_mean(wide, (0, 2, 3), correction=0)
-    mean, var = team.pool_moments(mean, var)
+    mean, var = group.pool_moments(mean, var)
     assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
     with torch.no_grad():
-        count = team.whole_rows * x[0, 0].numel()
+        count = group.global_batch_size * x[0, 0].numel()
         norm.num_batches_tracked.add_(1)
         rate = 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
         norm.running_mean.lerp_(mean, rate)
@@ -426,13 +438,29 @@ def _to_tensors(examples: TrainingExamples | TrainingRecordings) -> dict[str, Te
         return {"x": examples.x, **classes}
     lengths = torch.tensor([len(x) for x in examples.x])
     waves = {"waves": torch.cat(examples.waves)} if examples.waves else {}
-    return {"sounds": torch.cat(examples.x), "lengths": lengths, **waves, **classes}
+    return {"sounds": torch.cat(examples.x), "lengths": lengths, **waves, **_signals_to_tensors(examples), **classes}
+
+
+def _signals_to_tensors(examples: TrainingRecordings) -> dict[str, Tensor]:
+    """Return the signals of recordings and what they follow; nothing if they follow nothing."""
+    if examples.follow is None:
+        return {}
+    return {
+        "follow": torch.tensor([int(number) for number in astuple(examples.follow)]),
+        "frames": torch.tensor([signal.shape[1] for signal in examples.signals]),
+        "signals": torch.cat(examples.signals, 1),
+    }
 
 
 def _to_examples(tensors: Mapping[str, Tensor]) -> TrainingExamples | TrainingRecordings:
-    """Return what became `tensors`."""
+    """Return the examples that `_to_tensors` turned into tensors."""
     if "x" in tensors:
         return TrainingExamples(tensors["x"], tensors.get("c"))
     lengths = tensors["lengths"].tolist()
     waves = torch.split(tensors["waves"], lengths) if "waves" in tensors else ()
-    return TrainingRecordings(tuple(torch.split(tensors["sounds"], lengths)), tensors.get("c"), tuple(waves))
+    found = TrainingRecordings(tuple(torch.split(tensors["sounds"], lengths)), tensors.get("c"), tuple(waves))
+    if "follow" not in tensors:
+        return found
+    pitch, loudness, hop, rate, levels = tensors["follow"].tolist()
+    signals = torch.split(tensors["signals"], tensors["frames"].tolist(), 1)
+    return replace(found, signals=signals, follow=FollowedSignal(bool(pitch), bool(loudness), hop, rate, levels))

@@ -12,6 +12,7 @@ from studio.density.bijections.linear import BatchNorm
 from studio.density.decoder_likelihood import BernoulliLikelihood
 from studio.density.flow import Flow
 from studio.density.model import Model
+from studio.density.upsampler import Upsampler
 from studio.density.variational import Variational
 from studio.engine.levels import TrainingExamples
 from studio.engine.training.recordings import TrainingRecordings, bits_of_sounds, bits_per_sample
@@ -54,7 +55,7 @@ def bits_per_dimension(
     """Return the mean bits per entry of artworks given their classes; of recordings per sample."""
     if isinstance(examples, TrainingRecordings):
         return bits_per_sample(model, examples)
-    return float(bits_of_each(model, examples, batch=batch, draws=draws).double().mean()) / math.prod(model.shape)
+    return float(bits_of_each(model, examples, batch=batch, draws=draws).cpu().double().mean()) / math.prod(model.shape)
 
 
 @torch.no_grad()
@@ -79,7 +80,7 @@ def measure_spread(
     chosen = examples.select(torch.linspace(0, len(examples) - 1, count).long())
     batches: list[Tensor] = []
     for x, c in _as_opened(chosen, batch):
-        batches.append(-model.log_prob(x, c).double().cpu() / (x[0].numel() * math.log(2)))
+        batches.append(-model.log_prob(x, c).cpu().double() / (x[0].numel() * math.log(2)))
         yield sum(map(len, batches)), count
     found = torch.cat(batches).quantile(torch.linspace(0, 1, QUANTILE_COUNT, dtype=torch.float64))
     return tuple(round(bits, 4) for bits in found.tolist())
@@ -136,10 +137,10 @@ def measure_figures_in_steps(
                     found = _figures_of_autoregressive(model, part, len(examples))
                 case _:
                     found = _figures_of_any(model, part)
-        first.append(found[0][2].double().cpu())
+        first.append(found[0][2].cpu().double())
         for name, exact, values in found:
             key = (name, exact)
-            sums[key] = sums.get(key, 0.0) + float(values.double().sum())
+            sums[key] = sums.get(key, 0.0) + float(values.cpu().double().sum())
         done += len(part)
         yield done, len(examples)
     known = [(name, total / len(examples), exact) for (name, exact), total in sums.items()]
@@ -244,7 +245,8 @@ def _figures_of_autoregressive(
 
 def _figures_of_any(model: Model, part: TrainingExamples) -> list[tuple[str, bool, Tensor]]:
     log_prob = model.log_prob(part.x, part.c)
-    return [("bits per dimension", model.exact, -log_prob / (math.prod(model.shape) * math.log(2)))]
+    name = "bits per dimension, details alone" if isinstance(model, Upsampler) else "bits per dimension"
+    return [(name, model.exact, -log_prob / (math.prod(model.shape) * math.log(2)))]
 
 
 @torch.no_grad()

@@ -15,6 +15,8 @@ ENOUGH_SECONDS = 600.0
 """The same for recordings."""
 FEW_OF_CLASS = 20
 """Artworks of a class below which it is called small."""
+MOST_NAMED = 3
+"""The most small classes that a sentence names."""
 Medium = Literal["pictures", "recordings", "cycles"]
 _ONE = {"pictures": "picture", "recordings": "sound", "cycles": "wave"}
 _MANY = {"pictures": "pictures", "recordings": "sounds", "cycles": "waves"}
@@ -29,6 +31,8 @@ class FolderCounts:
     excluded: int = 0
     unsuited: int = 0
     """Files that can be read but contain nothing to learn."""
+    unclassed: int = 0
+    """Files that lie in no sub-folder, if sub-folders are classes."""
     seconds: float = 0.0
     """Seconds of all recordings that are used."""
     classes: Counter[str] = field(default_factory=Counter)
@@ -69,6 +73,10 @@ def _findings(counts: FolderCounts) -> Iterator[wire.Finding]:
     if counts.unsuited and counts.used:
         sentence = f"{_of(counts.unsuited, files)} {_have(counts.unsuited)} nothing to learn from."
         yield _finding("unusable", "warning", counts.unsuited, files, sentence)
+    if counts.unclassed and counts.used:
+        are = "is" if counts.unclassed == 1 else "are"
+        sentence = f"{_of(counts.unclassed, files)} {are} in no sub-folder and not used."
+        yield _finding("unusable", "warning", counts.unclassed, files, sentence)
     if damaged := counts.outcomes["damaged"]:
         are = "is" if damaged == 1 else "are"
         yield _finding("damaged", "note", damaged, files, f"{_of(damaged, files)} {are} damaged, but used.")
@@ -116,14 +124,16 @@ def _small_classes(counts: FolderCounts) -> Iterator[wire.Finding]:
     """State which classes have too few artworks."""
     if not counts.classes:
         return
-    name, least = min(counts.classes.items(), key=lambda each: (each[1], each[0]))
-    small = sum(number < FEW_OF_CLASS for number in counts.classes.values())
     total = len(counts.classes)
-    if least == 0:
-        empty = sum(number == 0 for number in counts.classes.values())
-        yield _finding("classes", "stop", empty, total, f'Class "{name}" has nothing to learn from.')
+    small = sorted((number, name) for name, number in counts.classes.items() if number < FEW_OF_CLASS)
+    empty = [name for number, name in small if number == 0]
+    if empty:
+        sentence = f'Class "{empty[0]}" has nothing to learn from. Fill it, or mix the sub-folders.'
+        yield _finding("classes", "stop", len(empty), total, sentence)
     elif small:
-        yield _finding("classes", "warning", small, total, f'Too few for classes: "{name}" has only {least}.')
+        named = ", ".join(f'"{name}" {number}' for number, name in small[:MOST_NAMED])
+        more = f" and {len(small) - MOST_NAMED:,} more" if len(small) > MOST_NAMED else ""
+        yield _finding("classes", "warning", len(small), total, f"Too few for classes: {named}{more}.")
 
 
 def _finding(

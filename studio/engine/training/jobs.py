@@ -4,8 +4,9 @@ import contextlib
 import hashlib
 import math
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,22 @@ import torch
 
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
+from studio.density.pyramid import Pyramid
 from studio.engine.device import ComputeDevice, free_memory
+from studio.engine.errors import NeedsForce
 from studio.engine.events import EventSteps, Pause
-from studio.engine.generation.sampling import ModelCache
+from studio.engine.followed_signal import FollowedSignal, followed_signal
+from studio.engine.generation.sampling import LoadedModel, ModelCache, followed_signal_of
 from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
-from studio.engine.training import checkpoint, evaluation, loop, model_export, run_lock, trial
+from studio.engine.training import checkpoint, distance, evaluation, loop, model_export, run_lock, trial
 from studio.engine.training.artwork_cache import ArtworkCache
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, with_classes
 from studio.engine.training.loading import TrainingData, load_data, without_reports
 from studio.engine.training.previews import RunPreviews
-from studio.engine.training.recordings import TrainingRecordings, to_training_recordings
+from studio.engine.training.recordings import TrainingRecordings, to_training_recordings, with_signals
 from studio.engine.training.scanning import FileMessages
+from studio.engine.training.training_run import TrainingRun
+from studio.engine.training.waiting import keep_trying
 from studio.library import models, runs, storage
 from studio.media import dataset
 from studio.media.pictures.image import FileRefused
@@ -43,7 +49,7 @@ class RunRequests:
     finish: bool = False
 
 
-class OtherArtworks(BadTrainingConfig):
+class OtherArtworks(BadTrainingConfig, NeedsForce):
     """Reports that a run was trained on other artworks than those that it would continue with."""
 
 
@@ -65,37 +71,120 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         job=command.job, used=data.report.used, skipped=not_used, duplicates=data.report.duplicates
     )
     with run_lock.hold_run(folder):
-        run = loop.TrainingRun(config, folder, device.torch_device, _start_weights(command))
+        run = TrainingRun(config, folder, device.torch_device, _start_weights(command))
         known, test = _training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
-        learn, watch = split_validation(known, data.name)
-        _check_resumed(run, hash_training_data(data), force=command.force)
-        run.team.share_examples(msgspec.json.encode(config), learn)
+        known, watch = split_validation(known, data.name)
+        followed = followed_signal(config.recipe, config.sample_rate, config.levels)
+        learn, watch, test = yield from _with_signals(followed, known, watch, test)
+        _set_usual_signal(run, learn)
+        is_same = _check_resumed(run, hash_training_data(data), force=command.force)
+        run.process_group.broadcast_examples(msgspec.json.encode(config), learn)
         output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
         path = output / f"{config.name}.safetensors"
         classes = _class_names(data, run.model)
-        previews = RunPreviews(run, command.sample_seeds, learn)
-        runs.forget_outcome(folder)
-        is_known = False
-        with contextlib.closing(loop.train_run(run, learn, watch, bf16=device.has_bf16)) as moments:
-            for moment in moments:
-                if not is_known:  # only now it is certain that the run is kept
-                    runs.write_source(folder, os.path.abspath(command.source))
-                    is_known = True
-                yield from _report_progress(command.job, config, moment)
-                run.ends_early = requests.finish
-                if requests.sample or previews.is_due:
-                    requests.sample = False
-                    yield from previews.draw_and_keep(command.job)
-                if requests.publish:
-                    requests.publish = False
-                    model_export.export_snapshot(run, path, learn, classes)
-                    yield wire.ModelWritten(job=command.job, name=config.name, is_final=False)
-        if previews.is_outdated:
-            yield from previews.draw_and_keep(command.job)
-        card = model_export.export_model(run, path, learn, watch, test, classes)
-        runs.write_outcome(folder, runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact))
+        if command.only_export:
+            _prepare_export(run, learn, watch, is_same=is_same)
+        else:
+            previews = RunPreviews(run, command.sample_seeds, learn, test)
+            results = loop.train_run(run, learn, watch, bf16=device.has_bf16)
+            export = partial(_export_snapshot, command.job, run, path, learn, classes)
+            yield from _learn(command, run, results, previews, requests, export)
+        card, file = model_export.make_model(run, learn, watch, test, classes)
+        yield from _write_model(command.job, path, file)
+        outcome = runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact)
+        yield from _keep_trying(command.job, lambda: runs.write_outcome(folder, outcome))
         yield wire.ModelWritten(job=command.job, name=config.name, is_final=True)
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.held_out_text} on held-out artworks.')
+
+
+def _learn(
+    command: wire.Train,
+    run: TrainingRun,
+    results: Generator[loop.StepResult, None, None],
+    previews: RunPreviews,
+    requests: RunRequests,
+    export_snapshot: Callable[[], EventSteps],
+) -> EventSteps:
+    """Train a run to its end, report its progress, draw its samples, and answer the user's requests."""
+    runs.forget_outcome(run.folder)
+    source = os.path.abspath(command.source)
+    is_known = False
+    with contextlib.closing(results):
+        for result in results:
+            if not is_known:  # only now it is certain that the run is kept
+                yield from _keep_trying(command.job, lambda: runs.write_source(run.folder, source))
+                is_known = True
+            yield from _report_progress(command.job, run.config, result)
+            run.ends_early = requests.finish
+            if requests.sample or previews.is_due:
+                requests.sample = False
+                yield from previews.draw_and_keep(command.job)
+            if requests.publish:
+                requests.publish = False
+                yield from export_snapshot()
+    if previews.is_outdated:
+        yield from previews.draw_and_keep(command.job)
+
+
+def _export_snapshot(
+    job: str, run: TrainingRun, path: Path, learn: TrainingExamples | TrainingRecordings, classes: tuple[str, ...]
+) -> EventSteps:
+    """Write the newest weights as a model, and report it."""
+    _, file = model_export.make_snapshot(run, learn, classes)
+    yield from _write_model(job, path, file)
+    yield wire.ModelWritten(job=job, name=run.config.name, is_final=False)
+
+
+def _prepare_export(
+    run: TrainingRun,
+    learn: TrainingExamples | TrainingRecordings,
+    watch: TrainingExamples | TrainingRecordings,
+    *,
+    is_same: bool,
+) -> None:
+    """Keep the newest average if it is the best. Figures of other artworks than before cannot be compared.
+
+    Raises BadTrainingConfig if the run has learned nothing.
+    """
+    if not run.progress.step:
+        raise BadTrainingConfig(f'"{run.folder.name}" has learned nothing yet.')
+    if is_same:
+        loop.keep_if_best(run, learn, watch)
+
+
+def _write_model(job: str, path: Path, file: bytes) -> EventSteps:
+    """Write the file of a model as soon as the disk takes it."""
+    yield from _keep_trying(job, lambda: storage.write_file(path, file))
+
+
+def _keep_trying(job: str, save: Callable[[], object]) -> EventSteps:
+    """Call `save` until the disk takes its files, and tell the user why it waits."""
+    for waiting in keep_trying(save):
+        yield waiting if isinstance(waiting, Pause) else wire.Notice(job=job, text=waiting)
+
+
+Examples = TrainingExamples | TrainingRecordings
+
+
+def _with_signals(follow: FollowedSignal | None, *sides: Examples) -> Generator[None, None, tuple[Examples, ...]]:
+    """Return examples with the signal of each recording, if one is followed."""
+    if follow is None:
+        return sides
+    found = list[Examples]()
+    for side in sides:
+        assert isinstance(side, TrainingRecordings), "only recordings are followed"
+        found.append((yield from with_signals(side, follow)))
+    return tuple(found)
+
+
+def _set_usual_signal(run: TrainingRun, learn: Examples) -> None:
+    """Let a new model follow a recording that it learns from, if no other is given."""
+    if run.resumed or not isinstance(learn, TrainingRecordings) or learn.follow is None:
+        return
+    for model in (run.model, run.average):
+        assert isinstance(model, AutoregressiveSound), "others follow no signal"
+        usual = model.net.usual_signal
+        usual.copy_(learn.usual_signal(usual.shape[1]))
 
 
 def _start_weights(command: wire.Train) -> dict[str, torch.Tensor] | None:
@@ -109,10 +198,10 @@ def _start_weights(command: wire.Train) -> dict[str, torch.Tensor] | None:
 def _check_memory(config: TrainingConfig, device: ComputeDevice) -> None:
     """Raise BadTrainingConfig if a model is too large to train in memory."""
     needed = trial.WEIGHT_COPIES * trial.measure_weights(config)
-    free = free_memory(device)
+    free = free_memory(device.torch_device)
     if needed > free:
         raise BadTrainingConfig(
-            f"This model needs {needed / 1e9:,.0f} GB of memory for training, but {free / 1e9:,.1f} GB are free. "
+            f"Training this model needs {needed / 1e9:,.0f} GB of memory, but {free / 1e9:,.1f} GB are free. "
             "Choose a smaller size or preset."
         )
 
@@ -155,27 +244,31 @@ def _load_training_data(
             steps.close()
 
 
-def _report_progress(job: str, config: TrainingConfig, moment: loop.ProgressReport | None) -> EventSteps:
+def _report_progress(job: str, config: TrainingConfig, result: loop.StepResult) -> EventSteps:
     """Yield the state of a run as messages."""
-    if moment is None:
-        yield None
+    if result is None or isinstance(result, Pause):
+        yield result
         return
-    if moment.notice:
-        yield wire.Notice(job=job, text=moment.notice)
+    if isinstance(result, str):
+        yield wire.Notice(job=job, text=result)
+        return
+    if result.notice:
+        yield wire.Notice(job=job, text=result.notice)
     yield wire.TrainingProgress(
         job=job,
-        step=moment.step,
+        step=result.step,
         steps=config.plan.steps,
-        loss=moment.loss,
-        held_out=moment.held_out,
-        rate=moment.rate,
-        seconds_left=moment.seconds_left,
-        seconds=moment.seconds,
+        loss=result.loss,
+        held_out=result.held_out,
+        rate=result.rate,
+        seconds_left=result.seconds_left,
+        seconds=result.seconds,
+        unsaved_seconds=result.unsaved_seconds,
     )
 
 
-def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
-    """Compare a resumed run with the present training data, and store their hash.
+def _check_resumed(run: TrainingRun, data: str, *, force: bool) -> bool:
+    """Compare a resumed run with the present training data, and store their hash. Return whether they are the same.
 
     Raises BadTrainingConfig, or OtherArtworks unless `force` is true.
     """
@@ -186,7 +279,8 @@ def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
             f'"{name}" has learned for {progress.step:,} steps already, more than {run.config.plan.steps:,}. '
             "Nothing was changed. Ask for more steps."
         )
-    if progress.data_fingerprint not in ("", data):
+    is_same = progress.data_fingerprint in ("", data)
+    if not is_same:
         if not force:
             raise OtherArtworks(
                 f'"{name}" was trained on other artworks. Nothing was changed. '
@@ -194,6 +288,7 @@ def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
             )
         progress.best_held_out = math.inf  # the best figure so far belongs to other artworks
     progress.data_fingerprint = data
+    return is_same
 
 
 def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: ComputeDevice) -> EventSteps:
@@ -203,9 +298,10 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
     card = loaded.card
     loading = load_data(Path(command.source), card.shape, card.sample_rate, card.label_columns, card.preparation)
     data = yield from without_reports(loading)
-    _, test = _training_and_test(data, loaded.model)
+    learned, test = _training_and_test(data, loaded.model)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))
+    (test,) = yield from _with_signals(followed_signal_of(loaded), test)
     held_out = test.to(device.torch_device)
     done = 0
     total = len(test)
@@ -220,9 +316,25 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
             done, total = next(steps)
         except StopIteration as end:
             what = "spread" if command.report_spread else "figures"
-            yield wire.EvaluationProgress(job=command.job, done=done, total=total, **{what: end.value})
-            return
+            found = end.value
+            break
         yield wire.EvaluationProgress(job=command.job, done=done, total=total)
+    distances = None
+    if not command.report_spread:
+        distances = yield from _distances_of_recordings(loaded, learned, held_out)
+    yield wire.EvaluationProgress(job=command.job, done=done, total=total, distances=distances, **{what: found})
+
+
+def _distances_of_recordings(
+    loaded: LoadedModel, learned: Examples, held_out: Examples
+) -> Generator[None, None, distance.Distances | None]:
+    """Return the distances to held-out recordings; None if the model makes no recordings."""
+    if not isinstance(held_out, TrainingRecordings) or not isinstance(learned, TrainingRecordings):
+        return None
+    assert isinstance(loaded.model, AutoregressiveSound), "it was checked when the recordings were loaded"
+    temperatures = (loaded.card.temperature, loaded.card.opening_temperature)
+    rate = loaded.card.sample_rate
+    return (yield from distance.measure_distances(loaded.model, learned, held_out, rate, temperatures))
 
 
 def _unlike_training(data: TrainingData, count: int) -> torch.Tensor | None:
@@ -260,7 +372,7 @@ def _training_and_test(
 
 
 def _classes(labels: wire.Array | None, model: Model, name: str) -> torch.Tensor | None:
-    if not model.classes:
+    if not model.classes or isinstance(model, Pyramid):  # a pyramid's pictures may have other classes than its base's
         return None
     if labels is None:
         raise DoesNotFit(f'the recipe needs {model.classes} classes, but "{name}" has no labels')

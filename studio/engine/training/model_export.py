@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -18,8 +17,8 @@ from studio.engine.generation import latent_directions
 from studio.engine.levels import TrainingExamples, sound_of_levels, to_arrays
 from studio.engine.training import checkpoint, evaluation, temperature_range
 from studio.engine.training.config import TrainingConfig
-from studio.engine.training.loop import TrainingRun
 from studio.engine.training.recordings import TrainingRecordings
+from studio.engine.training.training_run import TrainingRun
 from studio.library.card import Card
 
 COVER_ARTWORKS = 9
@@ -38,15 +37,14 @@ class FiguresNotFinite(ValueError):
     """Reports that a run was not exported, because its figures are not finite; a sentence."""
 
 
-def export_model(
+def make_model(
     run: TrainingRun,
-    path: Path,
     learn: TrainingExamples | TrainingRecordings,
     watch: TrainingExamples | TrainingRecordings,
     test: TrainingExamples | TrainingRecordings,
     classes: Sequence[str] = (),
-) -> Card:
-    """Write the best average of a run as a trained model and return its card.
+) -> tuple[Card, bytes]:
+    """Return the card and the file of the best average of a run.
 
     Raises FiguresNotFinite if artworks that it never saw have no finite bits.
 
@@ -69,22 +67,21 @@ def export_model(
     if not all(math.isfinite(value) for _, value, _ in figures):
         raise FiguresNotFinite("held-out artworks have no finite bits yet. Train for more steps, or on more artworks")
     spread = evaluation.result_of(evaluation.measure_spread(model, test.to(run.device)))
-    cover, seconds = _cover(model, run.config)
+    cover, seconds = draw_cover(model, run.config.temperature)
     card = msgspec.structs.replace(
         _card(run, model, figures, len(found), tuple(classes), seconds),
         bits_quantiles=spread,
         temperature_range=_temperature_range(model, run.config, learn),
     )
-    checkpoint.write_model(path, card, weights, found.half(), torch.from_numpy(cover))
-    return card
+    return card, checkpoint.encode_model(card, weights, found.half(), torch.from_numpy(cover))
 
 
-def export_snapshot(
-    run: TrainingRun, path: Path, learn: TrainingExamples | TrainingRecordings, classes: Sequence[str] = ()
-) -> Card:
-    """Write the newest average of a run as a model, to play with while the run continues. Return its card.
+def make_snapshot(
+    run: TrainingRun, learn: TrainingExamples | TrainingRecordings, classes: Sequence[str] = ()
+) -> tuple[Card, bytes]:
+    """Return the card and the file of a model of the newest average, while the run continues.
 
-    Its figure is the best one of the validation artworks so far. `export_model` replaces the file at the end.
+    Its figure is the best one of the validation artworks so far. The file of `make_model` replaces it at the end.
     """
     model = copy.deepcopy(run.average).eval()
     if isinstance(learn, TrainingExamples):
@@ -95,10 +92,9 @@ def export_snapshot(
     zoo.fold(model)
     best = run.progress.best_held_out
     value = best if math.isfinite(best) else run.progress.loss
-    cover, seconds = _cover(model, run.config, SNAPSHOT_ARTWORKS)
+    cover, seconds = draw_cover(model, run.config.temperature, SNAPSHOT_ARTWORKS)
     card = _card(run, model, [("bits per dimension", value, model.exact)], len(found), tuple(classes), seconds)
-    checkpoint.write_model(path, card, weights, found.half(), torch.from_numpy(cover))
-    return card
+    return card, checkpoint.encode_model(card, weights, found.half(), torch.from_numpy(cover))
 
 
 def _best_model(run: TrainingRun) -> Model:
@@ -128,13 +124,10 @@ def _halved_weights(model: Model, watch: TrainingExamples | TrainingRecordings) 
 
 
 @torch.inference_mode()
-def _cover(model: Model, config: TrainingConfig, count: int = 16) -> tuple[np.ndarray, float]:
-    """Draw artworks of the first seeds, and measure the seconds that each of `count` took.
-
-    The temperature is the model's.
-    """
+def draw_cover(model: Model, temperature: float, count: int = 16) -> tuple[np.ndarray, float]:
+    """Draw artworks of the first seeds, and measure the seconds that each of `count` took."""
     began = time.perf_counter()
-    artworks = to_arrays(model.sample(range(1, count + 1), temperature=config.temperature), model.levels)
+    artworks = to_arrays(model.sample(range(1, count + 1), temperature=temperature), model.levels)
     seconds = (time.perf_counter() - began) / count
     return artworks[:COVER_ARTWORKS], seconds
 
@@ -169,12 +162,13 @@ def _card(
     rounded = tuple((metric, round(value, 4), exact) for metric, value, exact in figures)
     metric, value, exact = rounded[0]
     fields = msgspec.to_builtins(config.recipe)
-    family = zoo.FAMILIES[fields["family"]]
+    family = zoo.RECIPE_FAMILIES[fields["family"]]
     return Card(
         name=config.name,
         title=config.title,
         family=fields["family"],
         family_title=family.title,
+        role="upsampler" if config.is_upsampler else "model",
         subject=config.subject,
         medium="sound" if len(config.shape) == 1 else "picture",
         group=config.group,
@@ -194,7 +188,7 @@ def _card(
         paper_figure=zoo.paper_of(config.recipe),
         temperature=config.temperature,
         opening_temperature=config.opening_temperature,
-        scales=_scales(model.scales),
+        scales=scale_names(model.scales),
         directions=tuple(str(i + 1) for i in range(count)),
         classes=classes,
         label_columns=config.label_columns,
@@ -205,7 +199,7 @@ def _card(
     )
 
 
-def _scales(count: int) -> tuple[str, ...]:
+def scale_names(count: int) -> tuple[str, ...]:
     """Return names of scales from coarse to fine, for the user."""
     names = {1: ("All",), 2: ("Coarse", "Fine"), 3: ("Coarse", "Middle", "Fine")}
     return names.get(count, tuple(f"Scale {i + 1}" for i in range(count)))

@@ -1,9 +1,14 @@
-"""Draw the same seeds now and then while a model learns, and keep the samples in the run's folder."""
+"""Draw the same seeds again while a model learns, and keep the samples.
 
+All samples are compared with the training artworks, and the newest are kept beside those that are nearest to them.
+"""
+
+import contextlib
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import numpy as np
 import safetensors.numpy
 import torch
 
@@ -11,16 +16,21 @@ from studio import zoo
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import DecodingStep, Model
 from studio.engine.events import EventSteps
+from studio.engine.generation.sampling import recording_temperatures
 from studio.engine.levels import TrainingExamples, to_arrays
 from studio.engine.training import evaluation
-from studio.engine.training.loop import TrainingRun
+from studio.engine.training.nearest import NearestArtworks
+from studio.engine.training.nearest_sounds import NearestRecordings
 from studio.engine.training.recordings import TrainingRecordings
-from studio.library import storage
+from studio.engine.training.training_run import TrainingRun
+from studio.library import runs, storage
 from studio.library.runs import SAMPLES_FOLDER
 from studio.wire import messages as wire
 
 GAPS = (10.0, 20.0, 40.0, 80.0, 120.0)
 """Seconds between two drawings, short at first, because a model then changes most. The last one repeats."""
+KEPT_SAMPLES = 3
+"""Seeds whose samples are kept of every drawing. The first drawing has no others, so that it is there soon."""
 SHARE = 0.1
 """The largest share of the time that drawing may take."""
 SOUND_SECONDS = 1.5
@@ -32,10 +42,24 @@ BATCH_NORM_ARTWORKS = 256
 class RunPreviews:
     """Draws the artworks of some seeds from the average of a run."""
 
-    def __init__(self, run: TrainingRun, seeds: tuple[int, ...], learn: TrainingExamples | TrainingRecordings) -> None:
+    def __init__(
+        self,
+        run: TrainingRun,
+        seeds: tuple[int, ...],
+        learn: TrainingExamples | TrainingRecordings,
+        held_out: TrainingExamples | TrainingRecordings,
+    ) -> None:
         self._run = run
         self._seeds = seeds
         self._learn = learn
+        config = run.config
+        self._nearest: NearestArtworks | NearestRecordings
+        if isinstance(learn, TrainingRecordings) and isinstance(held_out, TrainingRecordings):
+            samples = min(round(SOUND_SECONDS * config.sample_rate), config.shape[0])
+            self._nearest = NearestRecordings(learn, held_out, config.levels, config.sample_rate, samples)
+        elif isinstance(learn, TrainingExamples) and isinstance(held_out, TrainingExamples):
+            turned = config.augmentation.quarter_turns
+            self._nearest = NearestArtworks(learn, held_out, config.levels, mirrored=config.plan.mirror, turned=turned)
         self._due = 0.0
         self._drawn = 0
         self._drawn_step = -1
@@ -52,36 +76,61 @@ class RunPreviews:
         return bool(self._seeds) and self._drawn_step != self._run.progress.step
 
     def draw_and_keep(self, job: str) -> EventSteps:
-        """Draw, write the artworks into the run's folder, and report them."""
+        """Draw samples, keep them in the run's folder, report them, and compare them."""
         began = time.monotonic()
         run = self._run
         model = copy.deepcopy(run.average).eval()
         if isinstance(self._learn, TrainingExamples):
             evaluation.update_batch_norm(model, self._learn.select(slice(BATCH_NORM_ARTWORKS)).to(run.device))
         zoo.fold(model)
+        seeds = self._seeds if self._drawn else self._seeds[:KEPT_SAMPLES]
         steps = list[DecodingStep]()
-        for step in self._steps(model):
+        for step in self._steps(model, seeds):
             steps = [step]
             yield None
-        artworks = to_arrays(steps[-1].x, model.levels)
+        drawn = to_arrays(steps[-1].x, model.levels)
+        artworks = drawn[:KEPT_SAMPLES]
         progress = run.progress
-        folder = storage.create_folder(run.folder / SAMPLES_FOLDER)
-        data = safetensors.numpy.save({"artworks": artworks}, {"seconds": f"{progress.seconds:.3f}"})
-        storage.write_file(folder / f"{progress.step:08d}.safetensors", data)
+        self._keep(lambda: self._write_samples(artworks))
         yield wire.TrainingSamples(job=job, step=progress.step, seconds=progress.seconds, artworks=artworks)
+        yield from self._compare(job, steps[-1].x, drawn)
         now = time.monotonic()
         gap = GAPS[min(self._drawn, len(GAPS) - 1)]
         self._drawn += 1
         self._drawn_step = progress.step
         self._due = now + max(gap, (now - began) / SHARE)
 
+    def _compare(self, job: str, x: torch.Tensor, drawn: np.ndarray) -> EventSteps:
+        """Find the training artworks nearest to samples, keep both, and report them."""
+        found = yield from self._nearest.find(x)
+        if found is None:
+            return
+        nearest, distances = found
+        step = self._run.progress.step
+        compared = runs.ComparedSamples(step, drawn, nearest, distances)
+        self._keep(lambda: runs.write_compared(self._run.folder, compared))
+        yield wire.SamplesCompared(job=job, step=step, samples=drawn, nearest=nearest, distances=distances)
+
+    def _write_samples(self, artworks: np.ndarray) -> None:
+        progress = self._run.progress
+        folder = storage.create_folder(self._run.folder / SAMPLES_FOLDER)
+        data = safetensors.numpy.save({"artworks": artworks}, {"seconds": f"{progress.seconds:.3f}"})
+        storage.write_file(folder / f"{progress.step:08d}.safetensors", data)
+
+    def _keep(self, write: Callable[[], None]) -> None:
+        """Write into the run's folder if the disk takes it. If not, the training itself waits, and says so."""
+        with contextlib.suppress(storage.NotSaved):
+            self._run.check_folder()
+            write()
+
     @torch.inference_mode()
-    def _steps(self, model: Model) -> Iterator[DecodingStep]:
+    def _steps(self, model: Model, seeds: tuple[int, ...]) -> Iterator[DecodingStep]:
         config = self._run.config
         if not isinstance(model, AutoregressiveSound):
-            yield from model.sample_steps(self._seeds, temperature=config.temperature)
+            yield from model.sample_steps(seeds, temperature=config.temperature)
             return
         samples = min(round(SOUND_SECONDS * config.sample_rate), model.shape[0])
-        temperatures = torch.full((samples,), config.temperature, device=self._run.device, dtype=model.dtype)
-        temperatures[: round(0.002 * config.sample_rate)] = max(config.temperature, config.opening_temperature)
-        yield from model.sample_steps(self._seeds, temperature=temperatures, samples=samples)
+        temperatures = recording_temperatures(
+            model, samples, config.sample_rate, config.temperature, config.opening_temperature
+        )
+        yield from model.sample_steps(seeds, temperature=temperatures, samples=samples)

@@ -1,8 +1,9 @@
 """Hold whole sounds: train on random cuts, evaluate from the first sample to the last."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,8 +11,9 @@ from torch import Tensor
 
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
+from studio.engine.followed_signal import FollowedSignal
 from studio.engine.levels import DoesNotFit, TrainingExamples, levels_of_sound
-from studio.engine.training.augmentation import SoundVariation, seeded, source_length, vary_sound
+from studio.engine.training.augmentation import SoundVariation, draw_speed, seeded, source_length, vary_sound
 from studio.media.sounds import audio_dataset as files
 
 CUTS_OF_LONG_SOUND = 4
@@ -42,11 +44,15 @@ class TrainingRecordings:
 
     Attributes
         waves: the same sounds, each `(samples,)` int16, if they are to be varied; otherwise empty
+        signals: the signal of each, `(numbers, frames)`, if the model follows one; otherwise empty
+        follow: what is followed
     """
 
     x: tuple[Tensor, ...]
     c: Tensor | None = None
     waves: tuple[Tensor, ...] = ()
+    signals: tuple[Tensor, ...] = ()
+    follow: FollowedSignal | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -59,28 +65,58 @@ class TrainingRecordings:
     def select(self, index: Tensor | slice) -> "TrainingRecordings":
         """Return some of the sounds."""
         some = torch.arange(len(self.x))[index]
-        waves = tuple(self.waves[i] for i in some.tolist()) if self.waves else ()
-        classes = None if self.c is None else self.c[some]
-        return TrainingRecordings(tuple(self.x[i] for i in some.tolist()), classes, waves)
+        each = some.tolist()
+        return TrainingRecordings(
+            tuple(self.x[i] for i in each),
+            None if self.c is None else self.c[some],
+            tuple(self.waves[i] for i in each) if self.waves else (),
+            tuple(self.signals[i] for i in each) if self.signals else (),
+            self.follow,
+        )
 
     def to(self, device: torch.device) -> "TrainingRecordings":
         """Return the same sounds on a device."""
         classes = None if self.c is None else self.c.to(device)
-        return TrainingRecordings(tuple(x.to(device) for x in self.x), classes, self.waves)
+        x, signals = (tuple(each.to(device) for each in many) for many in (self.x, self.signals))
+        return TrainingRecordings(x, classes, self.waves, signals, self.follow)
 
     def one_by_one(self) -> Iterator[TrainingExamples]:
-        """Yield one sound after the other, as a batch of one."""
+        """Yield one sound after the other, as a batch of one, with its condition."""
         for i, x in enumerate(self.x):
-            yield TrainingExamples(x[None], None if self.c is None else self.c[i : i + 1])
+            classes = None if self.c is None else self.c[i : i + 1]
+            yield TrainingExamples(x[None], _condition(classes, self.signals[i][None] if self.signals else None))
 
     def cut_into_pieces(self, samples: int) -> "TrainingRecordings":
         """Cut every sound into pieces of so many samples.
 
-        A shorter sound stays whole; a shorter rest is left out.
+        A shorter sound stays whole; a shorter rest is left out. If a signal is followed, a piece begins with a frame.
         """
-        starts = [(i, at) for i, x in enumerate(self.x) for at in range(0, max(len(x) - samples, 0) + 1, samples)]
+        starts = [
+            (i, at - at % self.hop)
+            for i, x in enumerate(self.x)
+            for at in range(0, max(len(x) - samples, 0) + 1, samples)
+        ]
         classes = None if self.c is None else self.c[torch.tensor([i for i, _ in starts], device=self.c.device)]
-        return TrainingRecordings(tuple(self.x[i][at : at + samples] for i, at in starts), classes)
+        return TrainingRecordings(
+            tuple(self.x[i][at : at + samples] for i, at in starts),
+            classes,
+            signals=tuple(self.signals[i][:, at // self.hop :] for i, at in starts) if self.signals else (),
+            follow=self.follow,
+        )
+
+    def usual_signal(self, frames: int) -> Tensor:
+        """Return the signal `(numbers, frames)` of the first sound that is long enough.
+
+        If there is none, the longest is repeated.
+        """
+        long = next((each for each in self.signals if each.shape[1] >= frames), None)
+        longest = max(self.signals, key=lambda each: each.shape[1]) if long is None else long
+        return longest[:, torch.arange(frames) % longest.shape[1]]
+
+    @property
+    def hop(self) -> int:
+        """Return the samples of a frame of the followed signal; 1 if none is followed."""
+        return self.follow.hop if self.follow is not None else 1
 
     def cuts_of_step(
         self,
@@ -109,47 +145,113 @@ class TrainingRecordings:
         shifts = torch.randint(samples, (len(self.x),), generator=stream)
         first = counts.cumsum(0) - counts
         of = torch.searchsorted(first, order, right=True) - 1
-        rows = []
+        rows, signals = [], []
         for sound, cut in zip(of.tolist(), (order - first[of]).tolist(), strict=True):
             long = len(self.x[sound]) > CUTS_OF_LONG_SOUND * samples
             begin = cut * samples - (int(shifts[sound]) if long else 0)
-            after = -1 if long else silence
-            if variation is None:
-                rows.append(_cut(self.x[sound], begin, samples, field, after))
+            begin -= begin % self.hop
+            if begin + samples <= 0:
+                begin += self.hop
+            where = CutPlace(begin, samples, field, -1 if long else silence)
+            if variation is not None:
+                row, signal = _varied_cut(self.waves[sound], where, variation, random, self.follow)
             else:
-                rows.append(varied_cut(self.waves[sound], begin, samples, field, after, variation, random))
-        return CutExamples(torch.stack(rows), None if self.c is None else self.c[of])
+                row = where.row(self.x[sound][where.context : where.end])
+                signal = _cut_signal(self.signals[sound], where, self.follow) if self.follow is not None else None
+            rows.append(row)
+            signals += [signal] if signal is not None else []
+        classes = None if self.c is None else self.c[of]
+        return CutExamples(torch.stack(rows), _condition(classes, torch.stack(signals) if signals else None))
 
 
-def _cut(x: Tensor, begin: int, samples: int, field: int, after: int) -> Tensor:
-    """Return `(field + samples,)`: the cut from `begin` on, with its context before it.
+class CutPlace(NamedTuple):
+    """States where a cut of a sound lies.
 
-    Entries before the sound are -1, entries after it are `after`.
+    Attributes
+        begin: the first sample that is predicted. It may lie before the sound, and begins a frame if a signal is
+            followed
+        samples: the number of samples that are predicted
+        field: the number of samples before them that they are predicted from
+        after: the level after the end of the sound; -1 if nothing is predicted there
     """
-    row = torch.full((field + samples,), -1, dtype=torch.int32)
-    start = max(begin - field, 0)
-    end = min(begin + samples, len(x))
-    place = start - (begin - field)
-    row[place : place + end - start] = x[start:end]
-    row[place + end - start :] = after
-    return row
+
+    begin: int
+    samples: int
+    field: int
+    after: int
+
+    @property
+    def context(self) -> int:
+        """Return the first sample of the sound that is seen."""
+        return max(self.begin - self.field, 0)
+
+    @property
+    def end(self) -> int:
+        """Return the sample of the sound after the last one that is predicted."""
+        return self.begin + self.samples
+
+    def row(self, levels: Tensor) -> Tensor:
+        """Return `(field + samples,)` with the levels from `context` on. Entries before the sound are -1."""
+        row = torch.full((self.field + self.samples,), -1, dtype=torch.int32)
+        place = self.context - (self.begin - self.field)
+        levels = levels[: len(row) - place]
+        row[place : place + len(levels)] = levels
+        row[place + len(levels) :] = self.after
+        return row
+
+    def first_frame(self, hop: int) -> int:
+        """Return the first frame of the context. Negative ones lie before the sound."""
+        return self.begin // hop - -(-(self.field - 1) // hop)
+
+    def frame_count(self, hop: int) -> int:
+        """Return the number of frames of the cut and its context."""
+        return (self.end - 1) // hop + 1 - self.first_frame(hop)
+
+
+def _condition(classes: Tensor | None, signals: Tensor | None) -> Tensor | None:
+    """Return the condition of sounds of classes `(n,)` with signals `(n, numbers, frames)`, as a WaveNet needs it."""
+    if signals is None or classes is None:
+        return classes if signals is None else signals
+    kinds = classes.to(signals).view(-1, 1, 1).expand(-1, 1, signals.shape[2])
+    return torch.cat((kinds, signals), 1)
+
+
+def _cut_signal(signal: Tensor, place: CutPlace, follow: FollowedSignal, first: int = 0) -> Tensor:
+    """Return the signal of a cut and its context, `(numbers, frames)`.
+
+    Before and after the sound it is that of silence. The given signal begins with frame `first` of the sound.
+    """
+    begin = place.first_frame(follow.hop) - first
+    wanted = torch.arange(begin, begin + place.frame_count(follow.hop))
+    frames = signal[:, wanted.clamp(0, signal.shape[1] - 1)]
+    is_known = (wanted >= 0) & (wanted < signal.shape[1])
+    return torch.where(is_known, frames, follow.of_sound(torch.zeros(follow.hop)))
 
 
 def varied_cut(
     wave: Tensor, begin: int, samples: int, field: int, after: int, variation: SoundVariation, random: torch.Generator
 ) -> Tensor:
-    """Return `(field + samples,)` as `_cut` does, of a sound (n,) int16 that is varied together with its context."""
-    start = max(begin - field, 0)
-    wanted = begin + samples - start
-    length, speed = source_length(wanted, variation.how, random)
-    piece = wave[start : start + length].float() / 32_768
+    """Return a cut of a sound (n,) int16 that is varied together with its context, `(field + samples,)`.
+
+    The numbers are those of `CutPlace`.
+    """
+    return _varied_cut(wave, CutPlace(begin, samples, field, after), variation, random, None)[0]
+
+
+def _varied_cut(
+    wave: Tensor, place: CutPlace, variation: SoundVariation, random: torch.Generator, follow: FollowedSignal | None
+) -> tuple[Tensor, Tensor | None]:
+    """Return a varied cut, and the signal of what is then heard; None if none is followed."""
+    first = max(place.first_frame(follow.hop), 0) * follow.hop if follow is not None else place.context
+    wanted = place.end - first
+    speed = draw_speed(variation.how, random)
+    piece = wave[first : first + source_length(wanted, speed)].float() / 32_768
     varied = vary_sound(piece, speed, variation.rate, variation.how, random)[:wanted]
-    heights = (varied * 32_768).round().clamp(-32_768, 32_767).to(torch.int16)
-    row = torch.full((field + samples,), -1, dtype=torch.int32)
-    place = start - (begin - field)
-    row[place : place + len(heights)] = levels_of_sound(heights.numpy(), variation.levels).int()
-    row[place + len(heights) :] = after
-    return row
+    heights = (varied * 32_768).round().clamp(-32_768, 32_767).to(torch.int16).numpy()
+    row = place.row(levels_of_sound(heights, variation.levels).int()[place.context - first :])
+    if follow is None:
+        return row, None
+    return row, _cut_signal(follow.of_samples(heights), place, follow, first // follow.hop)
 
 
 def to_training_recordings(
@@ -178,6 +280,14 @@ def to_training_recordings(
     return learn, test
 
 
+def with_signals(sounds: TrainingRecordings, follow: FollowedSignal) -> Generator[None, None, TrainingRecordings]:
+    """Return recordings with the signal of each, in small steps."""
+    signals = []
+    for x in sounds.x:
+        signals.append((yield from follow.in_steps(follow.heights(x))))
+    return replace(sounds, signals=tuple(signals), follow=follow)
+
+
 def _class_counts_text(counts: tuple[int, ...]) -> str:
     return f"{' × '.join(str(count) for count in counts)} classes" if counts else "no classes"
 
@@ -193,4 +303,4 @@ def bits_per_sample(model: Model, sounds: TrainingRecordings) -> float:
 def bits_of_sounds(model: Model, sounds: TrainingRecordings) -> Iterator[float]:
     """Return the bits of each sound, given its class."""
     for one in sounds.one_by_one():
-        yield -float(model.log_prob(one.x, one.c).double()[0]) / math.log(2)
+        yield -float(model.log_prob(one.x, one.c)[0]) / math.log(2)

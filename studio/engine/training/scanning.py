@@ -1,29 +1,23 @@
-"""Run the jobs that look at a folder before a training: one scans its files, the other previews examples."""
+"""Run the job that looks at all files of a folder before a training."""
 
 import contextlib
 import itertools
-import random
 import time
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-import torch
 
 from studio.engine.events import EventSteps
-from studio.engine.levels import artwork_shape, levels_of_sound, sound_of_levels, to_arrays, to_levels
 from studio.engine.training.artwork_cache import ArtworkCache
-from studio.engine.training.augmentation import NOT_VARIED, SoundVariation, seeded, vary_pictures
-from studio.engine.training.config import TrainingConfig
 from studio.engine.training.findings import FolderCounts, Medium, find_out
 from studio.engine.training.loading import load_data, without_reports
-from studio.engine.training.loop import mirror_some, variation_of
-from studio.engine.training.recordings import varied_cut
 from studio.media import dataset
 from studio.media.containers.recognition import recognise_format
 from studio.media.folder_scan import FileReport, FolderScan, ListedFile, walk_files
+from studio.media.names import display_name
+from studio.media.pictures.image import FileRefused
 from studio.media.preparation import AS_USUAL, Preparation
 from studio.media.preparing import THUMBNAIL, FilePreparer
 from studio.media.similarity import LikenessIndex
@@ -83,7 +77,7 @@ class FileMessages:
         return shown
 
     def message(self, done: int, total: int, *, is_last: bool = False) -> wire.FilesExamined | None:
-        """Return the next message if there is enough for one, or if it is the last; None otherwise."""
+        """Return the next message if it is due or the last; None otherwise."""
         now = time.monotonic()
         is_due = len(self._files) >= FILES_PER_MESSAGE or now - self._sent > SECONDS_PER_MESSAGE
         if not self._files or not (is_due or is_last):
@@ -100,10 +94,12 @@ def scan_folder(command: wire.ScanFolder) -> EventSteps:
     """Report every file of a folder, then the findings about the whole folder."""
     yield None
     source = Path(command.source)
+    if not source.exists():
+        raise FileRefused(display_name(source.name), "is not there", "Connect or restore it, then look again.")
     preparation = msgspec.convert(command.preparation, Preparation)
     shape, rate = command.shape, command.sample_rate
-    if not shape and not rate:
-        shape, rate = choose_medium(source)
+    if bool(shape) == bool(rate):
+        shape, rate = choose_medium(source, shape or USUAL_SHAPE, rate or USUAL_RATE)
     if is_pack(source, rate):
         yield from _scan_pack(command.job, source, shape, rate)
         return
@@ -155,6 +151,8 @@ def _scan_files(command: wire.ScanFolder, scan: FolderScan, preparer: FilePrepar
         left_out=counts.outcomes["left_out"],
         skipped=counts.outcomes["skipped"],
         held_out=dataset.held_out_count(held_out, counts.used) if counts.used else 0,
+        needed=counts.needed,
+        sub_folders=len(dataset.class_folders(scan.source)),
         classes=tuple(sorted(counts.classes.items())),
         alike=tuple(alike),
         odd=odd,
@@ -172,7 +170,9 @@ def _count(counts: FolderCounts, report: FileReport) -> None:
             counts.classes[report.label] += 1
         return
     counts.excluded += report.outcome == "left_out" and report.prepared is None
-    counts.unsuited += report.outcome == "left_out" and report.prepared is not None
+    if report.outcome == "left_out" and report.prepared is not None:
+        counts.unsuited += bool(report.prepared.unsuited)
+        counts.unclassed += not report.prepared.unsuited
     counts.first_reason = counts.first_reason or f'"{report.name}" {report.reason}'
 
 
@@ -192,6 +192,7 @@ def _scan_pack(job: str, source: Path, shape: tuple[int, ...], rate: int) -> Eve
         left_out=0,
         skipped=0,
         held_out=len(data.test),
+        needed=counts.needed,
         findings=find_out(counts),
         thumbnails=_NO_THUMBNAILS,
     )
@@ -202,12 +203,15 @@ def is_pack(source: Path, rate: int) -> bool:
     return not source.is_dir() or (rate > 0 and (source / "index.csv").is_file())
 
 
-def choose_medium(source: Path) -> tuple[tuple[int, ...], int]:
-    """Return the usual shape of pictures, or the usual rate of recordings, by the names of the first files."""
+def choose_medium(source: Path, shape: tuple[int, ...], rate: int) -> tuple[tuple[int, ...], int]:
+    """Return the shape of pictures and 0, or no shape and the rate of recordings.
+
+    The names of the first files decide.
+    """
     if not source.is_dir():
-        return USUAL_SHAPE, 0
+        return shape, 0
     if (source / "index.csv").is_file():
-        return (), USUAL_RATE
+        return (), rate
     pictures = sounds = 0
     files = (listed for listed in walk_files(source) if isinstance(listed, ListedFile))
     for listed in itertools.islice(files, _MOST_NAMES):
@@ -217,90 +221,10 @@ def choose_medium(source: Path) -> tuple[tuple[int, ...], int]:
         sounds += found is not None
         if pictures + sounds >= _JUDGED_BY_NAME:
             break
-    return ((), USUAL_RATE) if sounds > pictures else (USUAL_SHAPE, 0)
+    return ((), rate) if sounds > pictures else (shape, 0)
 
 
 def _medium(preparer: FilePreparer) -> Medium:
     if preparer.rate:
         return "recordings"
     return "cycles" if preparer.is_sound else "pictures"
-
-
-# ── a preview ────────────────────────────────────────────────────────────────────────────────────
-
-
-def preview_examples(command: wire.PreviewExamples) -> EventSteps:
-    """Prepare some files at random, augment them, and report them in the model's levels."""
-    yield None
-    config = msgspec.convert(command.config, TrainingConfig)
-    source = Path(command.source)
-    found: list[tuple[str, np.ndarray]] = []
-    if is_pack(source, config.sample_rate):
-        steps = _artworks_of_pack(source, config, command)
-    else:
-        steps = _artworks_of_folder(source, config, command)
-    with contextlib.closing(steps):
-        for each in steps:
-            found += [each] if each is not None else []
-            if len(found) == command.count:
-                break
-            yield None
-    examples = augmented(config, [artwork for _, artwork in found], command.seed)
-    yield wire.ExamplesPreview(
-        job=command.job, names=tuple(name for name, _ in found), examples=examples, sample_rate=config.sample_rate
-    )
-
-
-def _artworks_of_folder(
-    source: Path, config: TrainingConfig, command: wire.PreviewExamples
-) -> Generator[tuple[str, np.ndarray] | None, None, None]:
-    files: list[str] = []
-    for listed in walk_files(source):
-        if isinstance(listed, ListedFile):
-            files.append(listed.path)
-        else:
-            yield None
-    random.Random(command.seed).shuffle(files)
-    preparer = FilePreparer(config.shape, config.sample_rate, config.preparation)
-    with contextlib.closing(ArtworkCache(preparer.options)) as cache:
-        for report in FolderScan(source, preparer, cache, files).steps():
-            if report is not None and report.is_used and report.prepared is not None:
-                yield report.name, report.prepared.artwork
-            else:
-                yield None
-
-
-def _artworks_of_pack(
-    source: Path, config: TrainingConfig, command: wire.PreviewExamples
-) -> Generator[tuple[str, np.ndarray] | None, None, None]:
-    data = yield from without_reports(load_data(source, config.shape, config.sample_rate, config.label_columns))
-    numbers = random.Random(command.seed).sample(range(len(data.train)), min(command.count, len(data.train)))
-    yield from (("", data.train[number]) for number in numbers)
-
-
-def augmented(config: TrainingConfig, artworks: list[np.ndarray], seed: int) -> wire.Array:
-    """Return artworks as a model sees them in a training: in its levels, mirrored and varied.
-
-    Recordings are cut at random places.
-    """
-    stream = seeded(seed, 0)
-    if config.sample_rate:
-        return np.stack([_cut(config, wave, stream) for wave in artworks]) if artworks else np.zeros((0, 1), np.int16)
-    if not artworks:
-        return np.zeros((0, *artwork_shape(config.shape)), np.int16 if len(config.shape) == 1 else np.uint8)
-    x = to_levels(np.stack(artworks), config.shape, config.levels)
-    if config.plan.mirror:
-        x = mirror_some(x, config.levels, torch.rand(len(x), generator=stream) < 0.5)
-    if len(config.shape) == 3:
-        x = vary_pictures(x, config.augmentation, config.levels, stream)
-    return to_arrays(x, config.levels)
-
-
-def _cut(config: TrainingConfig, wave: np.ndarray, stream: torch.Generator) -> np.ndarray:
-    """Return a cut of a recording as a model sees it, silence after its end, (samples,) int16."""
-    samples = config.plan.cut_samples
-    begin = int(torch.randint(max(len(wave) - samples, 0) + 1, (), generator=stream))
-    silence = int(levels_of_sound(np.zeros(1, np.int16), config.levels)[0])
-    variation = variation_of(config) or SoundVariation(NOT_VARIED, config.sample_rate, config.levels)
-    row = varied_cut(torch.from_numpy(wave.copy()), begin, samples, 0, silence, variation, stream)
-    return sound_of_levels(row, config.levels)

@@ -7,6 +7,7 @@ import torch
 
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
+from studio.engine.generation.sampling import recording_temperatures
 from studio.engine.levels import to_arrays
 from studio.wire.messages import Array
 
@@ -79,14 +80,13 @@ def measure_range(
 def draw_works(model: Model, temperature: float, rate: int = 0, opening: float = 0.0) -> Sequence[Array]:
     """Draw works of the first seeds; of recordings only the beginning.
 
-    The first 2 ms of a recording are drawn at `opening` or hotter.
+    Its first samples are drawn at `opening` or hotter.
     """
     seeds = range(1, WORKS_PER_TEMPERATURE + 1)
     if not isinstance(model, AutoregressiveSound):
         return list(to_arrays(model.sample(seeds, temperature=temperature), model.levels))
     samples = min(round(RECORDING_SECONDS * rate), model.shape[0])
-    temperatures = torch.full((samples,), temperature, device=model.scale_of.device, dtype=model.dtype)
-    temperatures[: round(0.002 * rate)] = max(temperature, opening)
+    temperatures = recording_temperatures(model, samples, rate, temperature, opening)
     *_, step = model.sample_steps(seeds, temperature=temperatures, samples=samples)
     return list(to_arrays(step.x, model.levels))
 

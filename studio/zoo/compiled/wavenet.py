@@ -17,7 +17,8 @@ from torch.nn.functional import pad
 from studio.density.conditional import Conditional, LogisticMixtureSample, place_in_interval
 from studio.density.sound_stream import StreamSampler
 from studio.density.threads import single_threaded
-from studio.nets.wavenet import Queues, WaveNetNetwork
+from studio.nets.wavenet import WaveNetNetwork
+from studio.nets.wavenet_layers import Queues
 
 
 def make_compiled_sampler(

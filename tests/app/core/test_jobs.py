@@ -44,6 +44,7 @@ JOBS: dict[type[AnyCommand], AnyCommand] = {
     wire.PrepareTraining: wire.PrepareTraining(job="prepare-1", source="", family="", preset="", shape=(3, 8, 8)),
     wire.PreviewExamples: wire.PreviewExamples(job="examples-1", source="", config={}),
     wire.Train: wire.Train(job="train-1", source="", run_folder="", config={}),
+    wire.MakePyramid: wire.MakePyramid(job="pyramid-1", base="tiny", upsampler="ink", source="", name="large"),
     wire.Evaluate: wire.Evaluate(job="evaluate-1", model="tiny", source=""),
     wire.Doctor: wire.Doctor(job="doctor-1"),
 }
@@ -204,3 +205,28 @@ def test_the_job_list_updates_by_itself(window: AppState, engine: FakeEngine, qt
     qtbot.waitUntil(lambda: bool(entries(window)))
     engine.emit_events(Stopped(job="encode-1"))
     assert not window.jobs._notice_timer.isActive() or not window.jobs._unlisted
+
+
+def test_jobs_of_a_second_engine_are_listed_and_stopped(window: AppState, engine: FakeEngine, clock: Clock) -> None:
+    trainer = FakeEngine()
+    window.jobs.follow_engine(trainer)
+    trainer.send(JOBS[wire.ScanFolder])
+    clock.advance(NOTICE_AFTER + 0.01)
+    files = tuple(wire.ExaminedFile(name=f"{n}.png", outcome="used") for n in range(5))
+    trainer.emit_events(
+        wire.FilesExamined(job="scan-1", files=files, thumbnails=np.zeros((0, 64, 64, 3), np.uint8), done=5, total=20)
+    )
+    (entry,) = entries(window)
+    assert entry.title == "Examining a folder" and "25 %" in progress_text(entry)
+    window.jobs.stop_job("scan-1")
+    assert trainer.stopped == ["scan-1"]
+    trainer.emit_events(Stopped(job="scan-1"))
+    assert not entries(window)
+
+
+def test_trainings_and_their_queue_are_listed_after_all_other_jobs(window: AppState, engine: FakeEngine) -> None:
+    jobs = window.jobs
+    jobs.set_queue([JobStatus("queued-a", "A", 0, 0, 0.0, None, None, queue_place=1)])
+    jobs.add_training("training-1", "Garden learns", 2000, lambda: None)
+    jobs.add_job("draw-1", "Tiny: 2 pictures", 2)
+    assert [entry.title for entry in entries(window)] == ["Tiny: 2 pictures", "Garden learns", "A"]

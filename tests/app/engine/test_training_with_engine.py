@@ -1,5 +1,7 @@
 """The panel Train on the real engine, from a dropped folder to a picture or a sound of the new model."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -149,3 +151,32 @@ def test_a_folder_of_sounds_becomes_a_model_that_makes_one(opener: Opener, tmp_p
     window.sound.play()
     _wait(qtbot, lambda: len(window.sound.player.samples) > 1000)
     window.sound.player.stop()
+
+
+@pytest.mark.timeout(1200)
+def test_the_next_training_begins_after_one_whose_engine_was_killed(
+    opener: Opener, tmp_path: Path, qtbot: QtBot
+) -> None:
+    window = opener()
+    train = window.train
+    for name in ("discs", "more"):
+        window.open_dropped([_pictures(tmp_path / name)])
+        train.settings.choose_size(16)
+        train.settings.set_plan("steps", 100_000)
+        train.press_main()
+        _wait(qtbot, lambda: train.run.step.get() >= 2 and not train.waits.get())
+    assert train.run.shown.get().title == "Discs"  # type: ignore[union-attr]
+    assert [training.title for training in train.queue.waiting.get()] == ["More"]
+    assert window._trainer is not None
+    os.kill(window._trainer.process_id, signal.SIGKILL)
+    _wait(qtbot, lambda: train.run.shown.get().title == "More" and train.run.step.get() >= 2)  # type: ignore[union-attr]
+    assert not train.queue.waiting.get()
+    _wait(qtbot, lambda: len(train.past.runs.get()) == 1)
+    train.run.pause()
+    _wait(qtbot, lambda: train.run.phase.get() == "paused")
+    train.past.refresh()
+    _wait(qtbot, lambda: {run.config.title for run in train.past.runs.get()} == {"Discs", "More"})
+    train.show_run("discs")
+    _wait(qtbot, lambda: train.run.shown.get().title == "Discs")  # type: ignore[union-attr]
+    train.press_main()
+    _wait(qtbot, lambda: train.run.phase.get() == "running")

@@ -14,8 +14,9 @@ from studio import zoo
 from studio.engine.device import ComputeDevice
 from studio.engine.jobs import JobStarter
 from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
-from studio.engine.training import evaluation, loop
+from studio.engine.training import evaluation
 from studio.engine.training.config import BadTrainingConfig, config_for_data, config_to_dict
+from studio.engine.training.training_run import TrainingRun
 from studio.library import models
 from studio.library.card import PIXEL_BY_PIXEL, SAMPLE_BY_SAMPLE
 from studio.wire import messages as wire
@@ -220,7 +221,7 @@ def test_the_settings_of_a_stream_are_checked(pack: Path) -> None:
     config = config_for_data("pixels", pack, "pixelcnn", "tiny", (1, 8, 8))
     bad = msgspec.structs.replace(config, recipe=msgspec.structs.replace(config.recipe, size=4))
     with pytest.raises(BadTrainingConfig, match="4 pixels has no middle; use an odd number"):
-        loop.TrainingRun(bad, pack.parent / "run", torch.device("cpu"))
+        TrainingRun(bad, pack.parent / "run", torch.device("cpu"))
 
 
 def test_a_card_knows_which_families_keep_a_part() -> None:

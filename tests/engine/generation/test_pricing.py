@@ -8,7 +8,7 @@ import torch
 
 from studio.density.autoregressive_sound import SHORT_SEGMENT_SAMPLES, AutoregressiveSound
 from studio.engine.device import ComputeDevice
-from studio.engine.generation.sampling import CLASS_SECONDS
+from studio.engine.generation.encoding import CLASS_SECONDS
 from studio.engine.jobs import JobStarter
 from studio.engine.levels import DoesNotFit, levels_of_sound
 from studio.wire import messages as wire

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load, save
 
 from studio import zoo
-from studio.engine.generation import sampling
+from studio.engine.generation import encoding, sampling
 from studio.engine.generation.sampling import DoesNotFit, ModelCache
 from studio.library import models
 
@@ -26,8 +26,8 @@ def drawn(loaded: sampling.LoadedModel, seeds: list[int], temperature: float = 0
     return pictures
 
 
-def inverse(loaded: sampling.LoadedModel, picture: np.ndarray) -> sampling.EncodedArtwork:
-    *waiting, found = sampling.encode_artwork(loaded, picture)
+def inverse(loaded: sampling.LoadedModel, picture: np.ndarray) -> encoding.EncodedArtwork:
+    *waiting, found = encoding.encode_artwork(loaded, picture)
     assert waiting == [None] * len(waiting)
     assert found is not None
     return found
@@ -208,7 +208,7 @@ def test_an_artwork_has_a_latent_for_every_point_of_its_levels(
         return torch.full(x.shape, 1e9, dtype=torch.float64) if u is None else true(x, c, u)
 
     monkeypatch.setattr(loaded.model, "encode", poor)
-    *_, missed = sampling.encode_artwork(loaded, picture)
-    *_, found = sampling.encode_artwork(loaded, picture, search=True)
+    *_, missed = encoding.encode_artwork(loaded, picture)
+    *_, found = encoding.encode_artwork(loaded, picture, search=True)
     assert missed is not None and missed.differing > 0
     assert found is not None and found.differing == 0

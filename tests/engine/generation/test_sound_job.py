@@ -290,7 +290,7 @@ def test_only_a_new_sound_uses_the_opening_temperature_of_its_card(
 ) -> None:
     cold = whole(sounded(jobs.start(command(temperature=0.5))))
     begun = whole(sounded(jobs.start(command(sound_to_continue=cold))))
-    hot = round(sound_job.OPENING_SECONDS * RATE)
+    hot = round(sampling.OPENING_SECONDS * RATE)
     card = msgspec.structs.replace(HUM.card, opening_temperature=2.0)
     other = sampling.LoadedModel(card, "", MODEL, torch.zeros(0), 1)
     monkeypatch.setattr(jobs.model_cache, "get_model", lambda name: other)

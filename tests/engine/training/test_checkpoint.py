@@ -1,12 +1,16 @@
-"""A run's list of checkpoints is rebuilt from its folder if it is damaged."""
+"""A damaged checkpoint or list of checkpoints costs at most the last save."""
 
 import json
+import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 
 from studio.engine.training import checkpoint
+from studio.library import runs
+from tests.engine.training.tiny_run import make_config, make_pictures, new_run, train, training_steps, weights
 
 
 @pytest.fixture
@@ -90,3 +94,44 @@ def test_an_unreadable_checkpoint_is_replaced_by_the_one_before(run: Path) -> No
     manifest(run).write_bytes(checkpoint.msgspec.json.encode(listed))
     found = checkpoint.load_newest(run)
     assert found is not None and found[1]["step"] == 5
+
+
+def test_any_flipped_bit_in_a_run_is_noticed_and_the_checkpoint_before_is_used(tmp_path: Path) -> None:
+    """A bit of any file is flipped, two hundred times. What is loaded is always a checkpoint as it was saved."""
+    config = make_config(save_every_seconds=1e-9, steps=6, evaluate_every=3)
+    run = new_run(tmp_path, config)
+    saved: dict[int, torch.Tensor] = {}
+    for _ in training_steps(run, make_pictures()):
+        saved[run.progress.step] = weights(run)
+    files = [tmp_path / "study.json", *sorted((tmp_path / "checkpoints").iterdir())]
+    assert len(files) == 6, "its config, three checkpoints, the best and the manifest"
+    stream = random.Random(0)
+    steps = Counter[int]()
+    for number in range(200):
+        path = files[number % len(files)]
+        whole = path.read_bytes()
+        damaged = bytearray(whole)
+        damaged[stream.randrange(len(whole))] ^= 1 << stream.randrange(8)
+        path.write_bytes(damaged)
+        again = new_run(tmp_path, config)
+        assert again.resumed and torch.equal(weights(again), saved[again.progress.step])
+        assert bool(again.notices) == (again.progress.step < 6) or path.name == "manifest.json"
+        assert runs.read_run(tmp_path) is not None
+        steps[again.progress.step] += 1
+        path.write_bytes(whole)
+    assert steps[5] >= 30 and set(steps) == {5, 6}
+
+
+def test_the_user_is_told_that_the_last_save_was_damaged(tmp_path: Path) -> None:
+    config = make_config(save_every_seconds=1e-9, steps=6)
+    run = new_run(tmp_path, config)
+    steps = training_steps(run, make_pictures())
+    for _ in range(3):
+        next(steps)
+    steps.close()
+    newest = tmp_path / "checkpoints" / "step-00000003.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-1])
+    reports, sentences = train(new_run(tmp_path, config), make_pictures())
+    assert sentences == ["The last save was damaged. The one before is used, so it continues from step 2."]
+    assert reports[-1].step == 6 and runs.read_log(tmp_path)[0].notices == ()
+    assert sentences[0] in [notice for line in runs.read_log(tmp_path) for notice in line.notices]

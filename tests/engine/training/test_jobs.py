@@ -274,6 +274,33 @@ def test_a_run_does_not_continue_with_other_pictures_unless_forced(begun: Callab
         begun(pictures(8), 5)
 
 
+def test_the_best_model_of_a_run_is_kept_without_a_step(begun: Callable[..., list[wire.AnyEvent]]) -> None:
+    best = models.find_model("few")
+    before = load(best.path.read_bytes())
+    best.path.unlink()
+    with pytest.raises(OtherArtworks):
+        begun(pictures(8, seed=5), 9, only_export=True)
+    for asked in ({"train": pictures(8)}, {"train": pictures(8, seed=5), "force": True}):
+        events = begun(steps=9, only_export=True, **asked)
+        assert [event.is_final for event in events if isinstance(event, wire.ModelWritten)] == [True]
+        assert not [event for event in events if isinstance(event, wire.TrainingProgress)]
+        kept = models.find_model("few")
+        assert kept.card.steps == 2
+        for name, tensor in load(kept.path.read_bytes()).items():
+            if name.startswith("weights.") and not name.endswith((".mean", ".var")):  # statistics have noise in them
+                assert torch.equal(tensor, before[name])
+        kept.path.unlink()
+    begun(pictures(8), 3)  # the run itself is as it was
+    assert models.find_model("few").card.steps == 3
+
+
+def test_nothing_is_kept_of_a_run_that_has_not_begun(tmp_path: Path, studio_home: Path) -> None:
+    source = pack(tmp_path / "p.npz", pictures(8), pictures(2, 1))
+    with pytest.raises(BadTrainingConfig, match="has learned nothing yet"):
+        learn(tmp_path, source, make_config(FAMILIES["maf"][0]), only_export=True)
+    assert not (tmp_path / "run").exists(), "its name stays free"
+
+
 def test_a_run_continues_with_the_same_pictures_from_another_place(begun: Callable[..., list[wire.AnyEvent]]) -> None:
     begun(pictures(8), 3)
     assert models.find_model("few").card.steps == 3
@@ -318,6 +345,6 @@ def test_a_model_that_cannot_fit_into_memory_is_refused_before_it_takes_any(
     recipe: zoo.Recipe, shape: tuple[int, ...], tmp_path: Path, studio_home: Path
 ) -> None:
     source = pack(tmp_path / "p.npz", pictures(8), pictures(2, 1))
-    with pytest.raises(BadTrainingConfig, match=r"needs [\d,]+ GB of memory for training, but [\d.,]+ GB are free"):
+    with pytest.raises(BadTrainingConfig, match=r"needs [\d,]+ GB of memory, but [\d.,]+ GB are free"):
         learn(tmp_path, source, make_config(recipe, shape))
     assert not (tmp_path / "run").exists()

@@ -14,7 +14,8 @@ from studio import zoo
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint, loop
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_for_data
-from studio.engine.training.loop import ProgressReport, TrainingDiverged, TrainingRun
+from studio.engine.training.loop import ProgressReport
+from studio.engine.training.training_run import TrainingDiverged, TrainingRun
 
 
 def make_config(**plan: object) -> TrainingConfig:
@@ -40,15 +41,15 @@ def learn(
     folder: Path, x: TrainingExamples, what: TrainingConfig, stop_at: int | None = None
 ) -> tuple[TrainingRun, list[ProgressReport]]:
     run = TrainingRun(what, folder, torch.device("cpu"))
-    moments = []
+    reports = []
     steps = loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False)
-    for moment in steps:
-        if moment is None:
+    for result in steps:
+        if result is None:
             continue
-        moments.append(moment)
-        if stop_at is not None and moment.step >= stop_at:
+        reports.append(result)
+        if stop_at is not None and result.step >= stop_at:
             steps.close()
-    return run, moments
+    return run, reports
 
 
 def weights(run: TrainingRun) -> Tensor:
@@ -62,12 +63,12 @@ def test_other_jobs_run_between_two_batches(tmp_path: Path, x: TrainingExamples)
 
 
 def test_held_out_pictures_cost_fewer_bits_after_training(tmp_path: Path, x: TrainingExamples) -> None:
-    run, moments = learn(tmp_path, x, make_config(steps=60, evaluate_every=20, learning_rate=0.01))
-    measured = [m.held_out for m in moments if m.held_out is not None]
+    run, reports = learn(tmp_path, x, make_config(steps=60, evaluate_every=20, learning_rate=0.01))
+    measured = [m.held_out for m in reports if m.held_out is not None]
     assert len(measured) == 3
     assert measured[-1] < measured[0] - 0.1
     assert run.progress.best_held_out == min(measured)
-    assert moments[-1].step == 60
+    assert reports[-1].step == 60
 
 
 def test_a_stopped_run_continues_bit_for_bit(
@@ -114,16 +115,17 @@ def _clock() -> Callable[[], float]:
     return lambda: float(next(now))
 
 
-def test_a_run_stops_by_itself_if_unseen_pictures_get_no_cheaper(tmp_path: Path, x: TrainingExamples) -> None:
+def test_a_run_stops_by_itself_if_it_gets_no_better_at_unseen_pictures(tmp_path: Path, x: TrainingExamples) -> None:
     hopeless = make_config(steps=400, evaluate_every=2, patience=3, learning_rate=1e-9, average_decay=0, mirror=False)
     run = TrainingRun(hopeless, tmp_path, torch.device("cpu"))
     figures = iter([5.0, 4.0, 4.5, 4.25, 4.125, 3.0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop.evaluation, "bits_per_dimension", lambda *_: next(figures))
+        patch.setattr(loop.evaluation, "bits_per_dimension", lambda *_, **__: next(figures))
         steps = list(loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False))
     last = steps[-1]
     assert last is not None and last.step == run.progress.step == 10
-    assert last.notice == "It stopped by itself: unseen artworks got no cheaper in 3 figures. The best model is kept."
+    why = "It stopped by itself: 3 held-out figures in a row were no better."
+    assert last.notice == f"{why} The best model is kept."
     assert last.seconds_left == 0
     assert [e.step for e in checkpoint.list_checkpoints(tmp_path) if e.best] == [4]
 
@@ -131,7 +133,7 @@ def test_a_run_stops_by_itself_if_unseen_pictures_get_no_cheaper(tmp_path: Path,
 def test_a_run_without_patience_learns_to_its_last_step(tmp_path: Path, x: TrainingExamples) -> None:
     run = TrainingRun(make_config(steps=12, evaluate_every=1), tmp_path, torch.device("cpu"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop.evaluation, "bits_per_dimension", lambda *_: 4.0)
+        patch.setattr(loop.evaluation, "bits_per_dimension", lambda *_, **__: 4.0)
         steps = list(loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False))
     assert len(steps) == 12
 
@@ -145,8 +147,8 @@ def test_the_users_own_artworks_are_learned_with_patience(tmp_path: Path) -> Non
 def test_a_run_that_is_asked_to_end_takes_one_more_step_and_saves(tmp_path: Path, x: TrainingExamples) -> None:
     run = TrainingRun(make_config(steps=400), tmp_path, torch.device("cpu"))
     steps = []
-    for moment in loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False):
-        steps.append(moment)
+    for result in loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False):
+        steps.append(result)
         run.ends_early = len(steps) == 3
     assert run.progress.step == 4
     assert steps[-1] is not None and steps[-1].held_out is not None and steps[-1].seconds_left == 0
@@ -165,12 +167,12 @@ def test_a_batch_without_a_finite_loss_changes_nothing(tmp_path: Path, x: Traini
     before = weights(run)
     loss = run.model.loss
     run.model.loss = lambda *a: loss(*a) * float("nan")  # type: ignore[method-assign]
-    moments = [
-        moment for moment in loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False) if moment
+    reports = [
+        result for result in loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False) if result
     ]
     assert torch.equal(weights(run), before)
-    assert "was skipped" in moments[0].notice
-    assert all(math.isfinite(m.loss) for m in moments), "what is told must go through the pipe"
+    assert "was skipped" in reports[0].notice
+    assert all(math.isfinite(m.loss) for m in reports), "what is told must go through the pipe"
 
 
 def test_three_bad_steps_roll_back_to_the_last_save_with_half_the_rate(tmp_path: Path, x: TrainingExamples) -> None:
@@ -178,11 +180,11 @@ def test_three_bad_steps_roll_back_to_the_last_save_with_half_the_rate(tmp_path:
     loss = run.model.loss
     calls = iter(range(1000))
     run.model.loss = lambda *a: loss(*a) * (float("nan") if next(calls) in (20, 21, 22) else 1)  # type: ignore[method-assign]
-    moments = [
-        moment for moment in loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False) if moment
+    reports = [
+        result for result in loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False) if result
     ]
     assert run.progress.rate_scale == 0.5
-    assert any("from the last save" in m.notice for m in moments)
+    assert any("from the last save" in m.notice for m in reports)
     assert bool(torch.isfinite(weights(run)).all())
 
 

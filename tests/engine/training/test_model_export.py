@@ -15,10 +15,12 @@ from studio.density.model import Model
 from studio.engine.generation import latent_directions, sampling
 from studio.engine.generation.sampling import ModelCache
 from studio.engine.levels import TrainingExamples
-from studio.engine.training import checkpoint, evaluation, loop, model_export
+from studio.engine.training import checkpoint, evaluation, model_export
 from studio.engine.training.config import TrainingConfig, TrainingPlan
+from studio.engine.training.training_run import TrainingRun
 from studio.library import models
 from studio.nets.made import MADE
+from tests.trained_file import write_trained_model
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def test_the_card_says_how_long_each_of_sixteen_artworks_took(monkeypatch: pytes
         name="timed", title="Timed", subject="Noise", training_data="noise", licence="CC0 1.0", shape=(1, 4, 4),
         recipe=zoo.nice.NICE(depth=1, width=8), plan=TrainingPlan(steps=1),
     )  # fmt: skip
-    cover, seconds = model_export._cover(config.recipe.build(config.shape).eval(), config)
+    cover, seconds = model_export.draw_cover(config.recipe.build(config.shape).eval(), config.temperature)
     assert cover.shape == (9, 4, 4, 1)
     assert seconds == 0.5
 
@@ -125,7 +127,7 @@ def large(model: Model, kind: int) -> None:
 class Halves(NamedTuple):
     """Holds a run of a model with two classes, and artworks of them."""
 
-    run: loop.TrainingRun
+    run: TrainingRun
     x: torch.Tensor
     """(40, 1, 4, 4)."""
     learn: TrainingExamples
@@ -146,7 +148,7 @@ def halves(tmp_path: Path) -> Halves:
         recipe=zoo.maf.MAF(layers=1, hidden=(8,), classes=2, batch_norm=False, alpha=0.05),
         plan=TrainingPlan(steps=1),
     )
-    run = loop.TrainingRun(config, tmp_path / "run", torch.device("cpu"))
+    run = TrainingRun(config, tmp_path / "run", torch.device("cpu"))
     return Halves(run, x, TrainingExamples(x, torch.arange(40) % 2), tmp_path / "halves.safetensors")
 
 
@@ -156,7 +158,7 @@ def test_validation_artworks_decide_about_half_floats(spoiled: int, halves: Halv
     large(halves.run.average, spoiled)
     watch = TrainingExamples(halves.x[:8], torch.zeros(8, dtype=torch.long))
     test = TrainingExamples(halves.x[8:16], torch.ones(8, dtype=torch.long))
-    model_export.export_model(halves.run, halves.path, halves.learn, watch, test, ("0", "1"))
+    write_trained_model(halves.path, halves.run, halves.learn, watch, test, ("0", "1"))
     tensors = load(halves.path.read_bytes())
     kinds = {tensor.dtype for name, tensor in tensors.items() if name.endswith(".kinds")}
     assert kinds == {torch.float32 if spoiled == 0 else torch.float16}
@@ -169,7 +171,7 @@ def test_weights_beyond_half_floats_stay_floats(halves: Halves) -> None:
             if isinstance(part, MADE) and part.kinds is not None:
                 part.kinds[1] = -1e6  # no watched artwork has this class; its units are off
     seen = TrainingExamples(halves.x[:8], torch.zeros(8, dtype=torch.long))
-    model_export.export_model(halves.run, halves.path, halves.learn, seen, seen, ("0", "1"))
+    write_trained_model(halves.path, halves.run, halves.learn, seen, seen, ("0", "1"))
     assert models.read_model(halves.path)
     assert sampling.load_model(models.find_model(str(halves.path)), torch.device("cpu")).card.name == "halves"
 
@@ -179,10 +181,10 @@ def test_a_model_with_figures_that_are_not_finite_is_not_exported(tmp_path: Path
         name="wild", title="Wild", subject="Noise", training_data="noise", licence="CC0 1.0", shape=(3, 8, 8),
         recipe=zoo.nice.NICE(depth=1, width=8), plan=TrainingPlan(steps=1),
     )  # fmt: skip
-    run = loop.TrainingRun(config, tmp_path / "run", torch.device("cpu"))
+    run = TrainingRun(config, tmp_path / "run", torch.device("cpu"))
     with torch.no_grad():
         for parameter in run.average.parameters():
             parameter.fill_(1e30)
     with pytest.raises(model_export.FiguresNotFinite, match="no finite bits"):
-        model_export.export_model(run, tmp_path / "wild.safetensors", x, x, x)
+        write_trained_model(tmp_path / "wild.safetensors", run, x, x, x)
     assert not (tmp_path / "wild.safetensors").exists()

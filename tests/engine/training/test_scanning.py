@@ -131,6 +131,34 @@ def test_the_engine_chooses_what_most_files_are(folder: Path, tmp_path: Path) ->
     assert "2 seconds of sound is little. 10 minutes are better." in [each.sentence for each in summed.findings]
 
 
+def test_the_scan_uses_the_chosen_size_for_what_most_files_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training then decodes nothing again."""
+    _, summed = scan(folder, shape=(1, 16, 16), sample_rate=8000)
+    assert (summed.medium, summed.needed, summed.sub_folders) == ("pictures", 4, 0)
+    opened: list[str] = []
+    open_picture = decoder.open_picture
+
+    def watched(path: str, **words: Any) -> Any:
+        opened.append(Path(path).name)
+        return open_picture(path, **words)
+
+    monkeypatch.setattr(decoder, "open_picture", watched)
+    made = study(folder, (1, 16, 16), plan={"steps": 1, "batch": 4})
+    steps = JobStarter(CPU).start(
+        wire.Train(job="t", source=str(folder), run_folder=str(folder.parent / "run"), config=config_to_dict(made))
+    )
+    with contextlib.closing(steps):  # type: ignore[type-var]
+        next(event for event in steps if isinstance(event, wire.DatasetLoaded))
+    assert opened == ["notes.txt"], "it is no picture, so nothing of it is kept"
+
+
+def test_sub_folders_are_counted(folder: Path) -> None:
+    for name in ("roses", "tulips", ".hidden"):
+        (folder / name).mkdir()
+    _, summed = scan(folder, shape=(3, 8, 8))
+    assert summed.sub_folders == 2
+
+
 def test_a_pack_is_summed_up(rings: np.ndarray, tmp_path: Path) -> None:
     np.savez(tmp_path / "rings.npz", train_x=rings[:120], test_x=rings[120:])
     (summed,) = ask(wire.ScanFolder(job="s", source=str(tmp_path / "rings.npz")))
@@ -139,7 +167,7 @@ def test_a_pack_is_summed_up(rings: np.ndarray, tmp_path: Path) -> None:
 
 def test_what_is_no_folder_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "rose.png").write_bytes(b"no zip")
-    for name, words in (("rose.png", "is not a pack"), ("gone", "is not there")):
+    for name, words in (("rose.png", "is not a pack"), ("gone", "is not there .* then look again")):
         with pytest.raises(FileRefused, match=words):
             ask(wire.ScanFolder(job="s", source=str(tmp_path / name)))
 
@@ -173,9 +201,24 @@ def test_findings_are_sentences(counts: dict[str, int], weight: str, sentence: s
 
 def test_small_classes_are_named() -> None:
     counts = FolderCounts("pictures", Counter(used=63), classes=Counter(roses=3, tulips=60))
-    assert 'Too few for classes: "roses" has only 3.' in [each.sentence for each in find_out(counts)]
+    assert 'Too few for classes: "roses" 3.' in [each.sentence for each in find_out(counts)]
+    counts.classes.update(ivy=19, moss=5, fern=7)
+    sentences = [each.sentence for each in find_out(counts)]
+    assert 'Too few for classes: "roses" 3, "moss" 5, "fern" 7 and 1 more.' in sentences
     counts.classes["empty"] = 0
-    assert find_out(counts)[0].sentence == 'Class "empty" has nothing to learn from.'
+    assert find_out(counts)[0].sentence.startswith('Class "empty" has nothing to learn from.')
+
+
+def test_files_in_no_sub_folder_have_no_class(tmp_path: Path) -> None:
+    for number in range(12):
+        kind = tmp_path / ("roses", "tulips", "")[number % 3]
+        kind.mkdir(exist_ok=True)
+        Image.fromarray(scene(number)).save(kind / f"{number}.png")
+    _, summed = scan(tmp_path, shape=(3, 8, 8), preparation={"folders_as_classes": True})
+    assert summed.classes == (("roses", 4), ("tulips", 4)) and summed.left_out == 4
+    sentences = [each.sentence for each in summed.findings]
+    assert "4 of 12 files are in no sub-folder and not used." in sentences
+    assert 'Too few for classes: "roses" 4, "tulips" 4.' in sentences
 
 
 def test_a_folder_that_a_scan_accepts_can_be_trained_on(tmp_path: Path) -> None:
@@ -207,7 +250,7 @@ def preview(source: Path, what: TrainingConfig, **asked: Any) -> wire.ExamplesPr
 def test_a_preview_shows_training_pictures_exactly(folder: Path) -> None:
     what = study(folder, preparation={"fitting": "pad"}, levels=32)
     found = preview(folder, what, count=12, seed=3)
-    assert found.examples.shape == (12, 16, 16, 3) and len(set(found.names)) == 12
+    assert {each.shape for each in found.examples} == {(16, 16, 3)} and len(set(found.names)) == 12
     loaded = dataset.load_dataset(folder, (3, 16, 16), what.preparation)
     learned = {(each // 8).tobytes() for each in (*loaded.train, *loaded.test)}
     assert all((each.astype(int) * 32 // 256).astype(np.uint8).tobytes() in learned for each in found.examples)
@@ -217,26 +260,58 @@ def test_a_preview_shows_training_pictures_exactly(folder: Path) -> None:
 def test_a_preview_is_augmented_by_its_seed_as_in_training(folder: Path) -> None:
     plain = study(folder)
     varied = study(folder, augmentation={"shift": 2, "quarter_turns": True}, plan={"mirror": True})
-    before, after, again = (preview(folder, what, seed=1) for what in (plain, varied, varied))
+    before, after, again = (preview(folder, what, seed=1, variations=4) for what in (plain, varied, varied))
     assert before.names == after.names
-    np.testing.assert_array_equal(after.examples, again.examples)
-    changed = [not np.array_equal(one, other) for one, other in zip(before.examples, after.examples, strict=True)]
-    assert sum(changed) > len(changed) / 2
-    assert {one.sum() // 400 for one in after.examples} != {0}
+    np.testing.assert_array_equal(before.examples, after.examples)
+    np.testing.assert_array_equal(after.variations, again.variations)
+    assert all((each == example).all() for each, example in zip(before.variations, before.examples, strict=True))
+    for example, drawn in zip(after.examples, after.variations, strict=True):
+        assert drawn.shape == (4, 16, 16, 3)
+        assert len({each.tobytes() for each in (example, *drawn)}) >= 3, "they differ from each other"
+
+
+def test_a_preview_shows_the_files_as_they_are(folder: Path) -> None:
+    Image.fromarray(scene(70, 600)[:300]).save(folder / "wide.png")
+    what = study(folder, preparation={"excluded": [], "fitting": "pad"})
+    found = preview(folder, what, count=16, originals=True)
+    assert preview(folder, what, count=16).originals == ()
+    for name, original in zip(found.names, found.originals, strict=True):
+        if name.endswith(".png") and name != "wide.png":
+            np.testing.assert_array_equal(original, np.asarray(Image.open(folder / name)))
+    alone = folder / "alone"
+    alone.mkdir()
+    (folder / "wide.png").rename(alone / "wide.png")
+    (wide,) = preview(alone, what, originals=True).originals
+    assert wide.shape == (128, 256, 3), "large ones are made smaller"
 
 
 def test_a_preview_of_recordings_is_what_a_wavenet_hears(tmp_path: Path) -> None:
     for number in range(3):
         soundfile.write(tmp_path / f"{number}.wav", 0.5 * np.sin(np.arange(4000) * (number + 1) / 9), 8000)
     what = study(tmp_path, (16_000,), 8000, plan={"cut_samples": 3000})
-    found = preview(tmp_path, what, count=2)
-    assert found.examples.shape == (2, 3000) and found.examples.dtype == np.int16
+    found = preview(tmp_path, what, count=2, variations=2)
+    assert [each.shape for each in found.examples] == [(4000,)] * 2 and found.examples[0].dtype == np.int16
+    assert [each.shape for each in found.variations] == [(2, 3000)] * 2, "cuts as a training takes them"
     assert (found.sample_rate, len(found.names)) == (8000, 2)
     loud = study(tmp_path, (16_000,), 8000, plan={"cut_samples": 3000}, augmentation={"gain": 20.0})
-    quieter = preview(tmp_path, loud, count=2)
-    assert np.abs(quieter.examples.astype(int)).max() < np.abs(found.examples.astype(int)).max()
+    quieter = preview(tmp_path, loud, count=2, variations=2)
+    assert np.abs(quieter.variations[0].astype(int)).max() < np.abs(found.variations[0].astype(int)).max()
     long = study(tmp_path, (16_000,), 8000, plan={"cut_samples": 5000})
-    assert np.abs(preview(tmp_path, long, count=1).examples[0, 4100:]).max() < 100, "silence follows"
+    cuts = preview(tmp_path, long, count=1, variations=1).variations[0]
+    assert np.abs(cuts[0, 4100:]).max() < 100, "silence follows"
+
+
+def test_a_preview_of_recordings_follows_every_option(tmp_path: Path) -> None:
+    silence = np.zeros(8000)
+    tone = 0.25 * np.sin(np.arange(32_000) / 9)
+    soundfile.write(tmp_path / "a.wav", np.concatenate([silence, tone, silence]), 16_000)
+    options = {"trim_silence": True, "clip_seconds": 1.0, "peak": 0.9}
+    found = preview(tmp_path, study(tmp_path, (16_000,), 8000, preparation=options), originals=True)
+    (seen,), (original,) = found.examples, found.originals
+    assert len(original) == 48_000 and found.original_rates == (16_000,)
+    assert len(seen) == 8000 and found.sample_rate == 8000, "one second of it, without the silence before"
+    assert np.abs(seen[:200].astype(int)).max() > 0.5 * 32_768
+    assert abs(np.abs(seen.astype(int)).max() / 32_768 - 0.9) < 0.02
 
 
 # ── training with the options ────────────────────────────────────────────────────────────────────

@@ -11,9 +11,10 @@ from studio import zoo
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint, loop, model_export
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_from_model
-from studio.engine.training.loop import TrainingRun
 from studio.engine.training.recordings import TrainingRecordings
+from studio.engine.training.training_run import TrainingRun
 from studio.library import models
+from tests.trained_file import write_trained_model
 
 CPU = torch.device("cpu")
 PICTURES: dict[str, Any] = {
@@ -44,7 +45,7 @@ def test_a_new_run_begins_with_the_map_of_a_trained_model(tmp_path: Path, rings:
     x = TrainingExamples(torch.from_numpy(rings[:32]).permute(0, 3, 1, 2))
     first = _train(tmp_path / "first", _config(PICTURES[family]), x)
     path = tmp_path / "first.safetensors"
-    model_export.export_model(first, path, x, x.select(slice(4)), x.select(slice(4)))
+    write_trained_model(path, first, x, x.select(slice(4)), x.select(slice(4)))
     weights, _ = checkpoint.open_model(models.read_model(path))
 
     second = TrainingRun(_config(PICTURES[family]), tmp_path / "second", CPU, weights)
@@ -68,7 +69,7 @@ def test_recordings_can_start_from_a_model_too(tmp_path: Path) -> None:
     sounds = TrainingRecordings(tuple(waves))
     first = _train(tmp_path / "first", _config(recipe, (500,), 8000), sounds)
     path = tmp_path / "first.safetensors"
-    model_export.export_model(first, path, sounds, sounds.select(slice(2)), sounds.select(slice(2)))
+    write_trained_model(path, first, sounds, sounds.select(slice(2)), sounds.select(slice(2)))
     weights, _ = checkpoint.open_model(models.read_model(path))
     second = TrainingRun(_config(recipe, (500,), 8000), tmp_path / "second", CPU, weights)
     x = waves[0][None]

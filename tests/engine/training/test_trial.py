@@ -10,8 +10,10 @@ from PIL import Image
 
 from studio.engine.device import ComputeDevice
 from studio.engine.jobs import JobStarter
+from studio.engine.levels import TrainingExamples
 from studio.engine.training import trial
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig
+from studio.engine.training.training_run import TrainingRun
 from studio.library import models, runs
 from studio.wire import messages as wire
 
@@ -43,6 +45,7 @@ def test_a_training_is_prepared_and_measured(folder: Path, studio_home: Path) ->
     count = sum(p.numel() for p in model.parameters())
     assert cost.parameters == count
     assert cost.step_seconds > 0 and trial.WEIGHT_COPIES * 4 * count < cost.memory < cost.free_memory
+    assert cost.memory > 100_000_000, "even the smallest model takes that much, by the peak of the process"
     assert not (studio_home / "runs").exists(), "a trial leaves nothing"
 
 
@@ -60,9 +63,42 @@ def test_a_model_that_does_not_fit_into_memory_is_not_tried(
     assert isinstance(cost, wire.TrainingCost) and cost.step_seconds == 0 and cost.memory > cost.free_memory
 
 
+def test_the_first_step_is_not_the_measure(folder: Path, studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It initialises the model, which takes long on a busy computer."""
+    now = [0.0]
+    monkeypatch.setattr(trial.time, "perf_counter", lambda: now[0])
+
+    def train_step(run: TrainingRun, examples: TrainingExamples, *, bf16: bool) -> str:
+        now[0] += 0.5 * len(examples.x) if now[0] else 20.0
+        return ""
+
+    monkeypatch.setattr(trial, "train_step", train_step)
+    cost = prepare(folder, plan={"batch": 16})[1]
+    assert isinstance(cost, wire.TrainingCost) and cost.step_seconds == pytest.approx(8.0)
+
+
 def test_a_setting_out_of_its_range_is_refused_by_name(folder: Path, studio_home: Path) -> None:
     with pytest.raises(BadTrainingConfig, match="batch"):
         prepare(folder, plan={"batch": 1})
+
+
+@pytest.mark.parametrize("family", ["glow", "pixelcnn_pp"])
+def test_classes_and_options_are_prepared_and_measured(folder: Path, studio_home: Path, family: str) -> None:
+    for number, file in enumerate(sorted(folder.iterdir())):
+        kind = folder / ("roses", "tulips", "ivy")[number % 3]
+        kind.mkdir(exist_ok=True)
+        file.rename(kind / file.name)
+    options = {"preparation": {"folders_as_classes": True, "fitting": "pad"}, "augmentation": {"shift": 1}}
+    prepared, cost = prepare(folder, family=family, **options)
+    assert isinstance(prepared, wire.TrainingPrepared) and isinstance(cost, wire.TrainingCost)
+    study = msgspec.convert(prepared.config, TrainingConfig)
+    assert (study.preparation.fitting, study.augmentation.shift) == ("pad", 1)
+    assert prepared.config["recipe"]["classes"] == 3
+    assert cost.step_seconds > 0, "a step was tried with classes"
+    with pytest.raises(BadTrainingConfig, match="RealNVP has no classes"):
+        prepare(folder, family="realnvp", **options)
+    with pytest.raises(BadTrainingConfig, match="shift"):
+        prepare(folder, family=family, augmentation={"shift": 99})
 
 
 def test_a_run_that_learns_can_be_asked_for_samples_its_model_and_its_end(folder: Path, studio_home: Path) -> None:

@@ -131,7 +131,7 @@ class CompleteSettings(Column):
         state = self._state
         results = self._state.ranking
         ranking = results.rank_by.get()
-        follows = state.canvas.kept_after_hole.get() or results.set_following_priced
+        follows = state.canvas.kept_after_hole.get() or results.has_bits_after_hole
         self.ranked.setCurrentIndex(self.ranked.findData(ranking))
         self.ranked.setEnabled(follows or ranking == "following")
         made = len(results.ranked_cells())

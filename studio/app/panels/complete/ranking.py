@@ -68,7 +68,7 @@ class Ranking(State):
         )
 
     @property
-    def set_following_priced(self) -> bool:
+    def has_bits_after_hole(self) -> bool:
         """Return whether the bits of the pixels after the hole are known."""
         return any(cell.following_log_prob is not None for cell in self.cells.get())
 

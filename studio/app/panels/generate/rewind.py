@@ -125,7 +125,7 @@ class Rewind(State):
     def set_base(self, base: RewindBase | None) -> None:
         """Set the picture on the stage, or None; the same picture keeps its marker."""
         before = self.base.get()
-        self_base = base if base is not None and base.trained.card.can_inpaint else None
+        self_base = base if base is not None and base.trained.card.draws_by_rows else None
         if before is not None and self_base is not None and before.caption == self_base.caption:
             return
         forming = self.rewound.get()

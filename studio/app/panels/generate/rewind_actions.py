@@ -78,7 +78,7 @@ class RewindActions(State):
         elif large is not None and large.artwork is not None:
             trained = self._models.find_maker(large.artwork.work)
             title = trained.card.title if trained is not None else large.artwork.work.model
-            if trained is not None and trained.card.can_inpaint:
+            if trained is not None and trained.card.draws_by_rows:
                 return
             what = "wave" if large.is_sound else "picture"
             text = f'"{title}" makes the whole {what} at once. It cannot continue from a part.'

@@ -22,11 +22,11 @@ class TrainBar(QWidget):
         line.setSpacing(16)
         line.addWidget(self.title)
         line.addWidget(self.facts, 1)
-        bind_all(self, (state.run.shown, state.folder.source), self._show)
+        bind_all(self, (state.page, state.run.shown, state.folder.source), self._show)
 
     def _show(self, _: object) -> None:
         shown = self._state.run.shown.get()
-        if shown is not None:
+        if shown is not None and self._state.page.get() == "run":
             self.title.show_text(shown.title)
             self.facts.show_text(wording.run_facts(shown))
         else:

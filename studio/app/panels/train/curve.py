@@ -5,7 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from studio.app.core.observable import State
+from studio.app.core.observable import State, Value
+from studio.app.panels.train import forecast
+from studio.app.panels.train.forecast import StopRule
 from studio.library.runs import CurvePoint
 from studio.wire.messages import Array
 
@@ -25,6 +27,8 @@ class Curve(State):
         self._rows = np.empty((FIRST_CAPACITY, 3))
         self._count = 0
         self._held_out: list[tuple[int, float]] = []
+        self.rule: Value[StopRule | None] = Value(None, self)
+        """By which rule the run will end; None if it has ended."""
 
     @property
     def steps(self) -> Array:
@@ -50,6 +54,18 @@ class Curve(State):
     def best(self) -> tuple[int, float] | None:
         """Return step and bits of the best held-out figure; None if none was measured."""
         return min(self._held_out, key=lambda point: point[1]) if self._held_out else None
+
+    @property
+    def stop_step(self) -> int | None:
+        """Return the step at which the run stops by itself unless it gets better; None if it does not."""
+        rule = self.rule.get()
+        return forecast.stop_step(self.held_out, rule) if rule is not None else None
+
+    @property
+    def forecast(self) -> Array:
+        """Return steps and held-out bits that follow if it continues like this, (n, 2)."""
+        rule = self.rule.get()
+        return forecast.forecast(self.held_out, rule.steps if rule is not None else 0)
 
     def show_points(self, points: Iterable[CurvePoint]) -> None:
         """Replace all points."""

@@ -6,6 +6,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QPen
 
 from studio.app.core.guard import guarded
+from studio.app.panels.train.comparison import MOST_COMPARED, ComparedCurve, RunComparison
 from studio.app.panels.train.curve import Curve
 from studio.app.panels.train.curve_legend_view import CurveLegend
 from studio.app.widgets.controls import ElidedLabel
@@ -16,22 +17,57 @@ BEST_SIZE = 11
 """Pixels of a held-out point, and of the best one."""
 SHOWN_HELD_OUT = 400
 """The most held-out points that are drawn. Qt draws their lines of two pixels slowly."""
+STOP_TEXT = "stops by itself"
+FORECAST_TEXT = "if it continues like this"
+
+
+LABEL_PIXELS = 90
+"""The least distance of two labels at a logarithmic axis."""
+
+
+class StepAxis(pg.AxisItem):  # type: ignore[misc]
+    """Labels steps: with plain numbers on a logarithmic axis, too, at 1, 2 and 5 of each power of ten."""
+
+    def logTickValues(
+        self, least: float, most: float, size: float, levels: object
+    ) -> list[tuple[float | None, list[float]]]:
+        """Return the places of labels on a logarithmic axis; the powers of ten alone if it has no room for more."""
+        powers = range(max(0, int(np.floor(least))), int(np.ceil(most)) + 1)
+        has_room = size / max(most - least, 1e-9) > 3 * LABEL_PIXELS
+        places = [power + float(np.log10(each)) for power in powers for each in ((1, 2, 5) if has_room else (1,))]
+        return [(None, [place for place in places if least <= place <= most])]
+
+    def logTickStrings(self, values: list[float], scale: float, spacing: object) -> list[str]:
+        """Return labels such as `2,000`."""
+        return [f"{10**value:,.0f}" for value in values]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """Return labels such as `2,000`; nothing between two steps."""
+        if self.logMode:
+            return self.logTickStrings(values, scale, spacing)
+        return [f"{value:,.0f}" if spacing >= 1 else "" for value in values]
 
 
 class CurveView(pg.PlotWidget):  # type: ignore[misc]
     """Draws the training bits as a thin line, their moving average, and the held-out bits as points.
 
-    The wheel zooms, a drag moves, a double click shows everything. The legend shows the figures under the pointer.
+    Grey lines are other runs, a dashed one is the forecast, and an upright one the step at which the run stops by
+    itself. The wheel zooms, a drag moves, a double click shows everything. The legend shows the figures under the
+    pointer, and the grey line nearest to it has its name.
     """
 
-    def __init__(self, theme: Theme, curve: Curve, legend: CurveLegend, caption: ElidedLabel) -> None:
-        super().__init__(enableMenu=False)
+    def __init__(
+        self, theme: Theme, curve: Curve, comparison: RunComparison, legend: CurveLegend, caption: ElidedLabel
+    ) -> None:
+        super().__init__(enableMenu=False, axisItems={"bottom": StepAxis("bottom")})
         self._theme = theme
         self._curve = curve
+        self._comparison = comparison
         self._legend = legend
         self._caption = caption
         self._is_log = False
-        self._hovered: float | None = None
+        self._hovered: QPointF | None = None
+        """The step and the bits under the pointer."""
         self.setAccessibleName("Curve of the training")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.hideButtons()
@@ -40,30 +76,41 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
         plot.getViewBox().setMouseEnabled(x=True, y=False)
         plot.getViewBox().setAutoVisible(y=True)
         plot.getViewBox().setDefaultPadding(0.03)
+        self._compared = [plot.plot() for _ in range(MOST_COMPARED)]
         self._training = plot.plot()
         self._smoothed = plot.plot()
+        self._forecast = plot.plot()
         self._held_out = plot.plot()
-        for line, method in ((self._training, "peak"), (self._smoothed, "subsample"), (self._held_out, "subsample")):
+        for line in (*self._compared, self._training, self._smoothed, self._held_out):
             line.setClipToView(True)
-            line.setDownsampling(auto=True, method=method)
+            line.setDownsampling(auto=True, method="peak" if line is self._training else "subsample")
         self._points = pg.ScatterPlotItem(pxMode=True)
         self._best = pg.ScatterPlotItem(pxMode=True)
         self._best_name = pg.TextItem(anchor=(0.5, 1.3))
+        self._compared_name = pg.TextItem(anchor=(0.5, 1.2))
+        self._forecast_name = pg.TextItem(FORECAST_TEXT, anchor=(1, -0.1))
+        self._stop_line = pg.InfiniteLine(angle=90, label=STOP_TEXT, labelOpts={"position": 0.9, "movable": False})
         self._line = pg.InfiniteLine(angle=90)
-        for item in (self._points, self._best, self._best_name, self._line):
-            plot.addItem(item, ignoreBounds=item in (self._best_name, self._line))
-        self._line.hide()
+        unbounded = (self._best_name, self._compared_name, self._forecast_name, self._stop_line, self._line)
+        for item in (self._points, self._best, *unbounded):
+            plot.addItem(item, ignoreBounds=item in unbounded)
+        for item in (self._line, self._compared_name):
+            item.hide()
         plot.scene().sigMouseMoved.connect(self._on_mouse_moved)
         curve.grew.connect(self.show_curve)
+        curve.rule.changed.connect(self.show_curve)
+        comparison.curves.changed.connect(self.show_curve)
         theme.changed.connect(self._restyle)
         self._restyle()
         self.show_curve()
 
-    def show_curve(self) -> None:
+    def show_curve(self, _: object = None) -> None:
         """Draw the curve as it is now."""
         if not self.isVisible():
             return
         curve = self._curve
+        for name in ("left", "bottom"):
+            self._plot.getAxis(name).setStyle(showValues=len(curve.steps) > 0)
         self._training.setData(curve.steps, curve.training)
         self._smoothed.setData(curve.steps, curve.smoothed)
         held_out = curve.held_out
@@ -77,7 +124,25 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
             place = self._scaled(np.array([best], float))
             self._best_name.setText(f"best {best[1]:.2f}")
             self._best_name.setPos(place[0][0], place[1][0])
+        self._show_future()
+        compared = self._comparison.curves.get()
+        for number, line in enumerate(self._compared):
+            points = compared[number].points if number < len(compared) else np.empty((0, 2))
+            line.setData(points[:, 0], points[:, 1])
         self._describe()
+
+    def _show_future(self) -> None:
+        """Show where the run stops by itself, and what follows if it continues like this."""
+        forecast = self._curve.forecast
+        self._forecast.setData(forecast[:, 0], forecast[:, 1])
+        self._forecast_name.setVisible(len(forecast) > 0)
+        if len(forecast):
+            x, y = self._scaled(forecast[-1:])
+            self._forecast_name.setPos(x[0], y[0])
+        stop = self._curve.stop_step
+        self._stop_line.setVisible(stop is not None)
+        if stop is not None:
+            self._stop_line.setPos(self._scaled(np.array([[stop, 0.0]]))[0][0])
 
     def set_log(self, log: bool) -> None:
         """Give the steps a logarithmic axis, or an even one."""
@@ -111,6 +176,7 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
         super().leaveEvent(event)
         self._hovered = None
         self._line.hide()
+        self._compared_name.hide()
         self._describe()
 
     def _scaled(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -121,16 +187,33 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
     def _on_mouse_moved(self, at: QPointF) -> None:
         if not self._plot.getViewBox().sceneBoundingRect().contains(at):
             return
-        x = float(self._plot.getViewBox().mapSceneToView(at).x())
-        self._hovered = 10**x if self._is_log else x
-        self._line.setPos(x)
+        place = self._plot.getViewBox().mapSceneToView(at)
+        self._hovered = QPointF(10 ** place.x() if self._is_log else place.x(), place.y())
+        self._line.setPos(place.x())
         self._line.show()
+        self._name_nearest(place)
         self._describe()
+
+    def _name_nearest(self, place: QPointF) -> None:
+        """Write the name of the compared line that is nearest to a place of the plot."""
+        found = self._compared_at(self._hovered.x() if self._hovered is not None else 0.0)
+        self._compared_name.setVisible(bool(found))
+        if found:
+            curve, bits = min(found, key=lambda each: abs(each[1] - place.y()))
+            self._compared_name.setText(f"{curve.title} {bits:.3f}")
+            self._compared_name.setPos(place.x(), bits)
+
+    def _compared_at(self, step: float) -> list[tuple[ComparedCurve, float]]:
+        """Return the compared curves that have bits at a step, with these bits."""
+        known = ((curve, curve.bits_at(step)) for curve in self._comparison.curves.get())
+        return [(curve, bits) for curve, bits in known if bits is not None]
 
     def _describe(self) -> None:
         """Write the figures under the pointer, or the last ones, below the curve."""
         steps = self._curve.steps
-        wanted = self._hovered if self._hovered is not None else float(steps[-1]) if len(steps) else 0.0
+        wanted = float(steps[-1]) if len(steps) else 0.0
+        if self._hovered is not None:
+            wanted = self._hovered.x()
         found = self._curve.nearest(wanted)
         if found is None:
             self._legend.show_figures((None, None, None))
@@ -138,7 +221,8 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
             return
         step, *figures = found
         self._legend.show_figures(figures)
-        self._caption.show_text(f"step {step:,}")
+        others = [f"{curve.title} {bits:.3f}" for curve, bits in self._compared_at(wanted)]
+        self._caption.show_text(" · ".join([f"step {step:,}", *others]))
         self.setAccessibleDescription(f"Step {step:,}, {self._legend.accessibleDescription()} bits per dimension")
 
     def _restyle(self) -> None:
@@ -156,6 +240,15 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
         self._best.setSize(theme.scaled(BEST_SIZE))
         self._best_name.setColor(theme.colour("accent"))
         self._best_name.setFont(theme.font(12, 600))
+        for line in self._compared:
+            line.setPen(_pen(theme, "faint"))
+        self._forecast.setPen(pg.mkPen(theme.colour("accent"), width=1, cosmetic=True, style=Qt.PenStyle.DashLine))
+        self._stop_line.setPen(pg.mkPen(theme.colour("warn"), width=1, cosmetic=True, style=Qt.PenStyle.DashLine))
+        for name, token in (
+            (self._stop_line.label, "warn"), (self._compared_name, "text"), (self._forecast_name, "soft")
+        ):  # fmt: skip
+            name.setColor(theme.colour(token))
+            name.setFont(theme.font(12))
         self._line.setPen(_pen(theme, "border"))
         for name in ("left", "bottom"):
             axis = self._plot.getAxis(name)

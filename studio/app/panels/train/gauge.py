@@ -1,4 +1,6 @@
-"""Describes a training in one word, by the bits of held-out artworks."""
+"""Describes a training in one word.
+
+The bits of held-out artworks and the copies among its samples decide."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -6,12 +8,13 @@ from typing import Literal
 Verdict = Literal["Learning", "Slowing", "Ready", "Memorising", "In trouble"]
 VERDICTS: tuple[Verdict, ...] = ("Learning", "Slowing", "Ready", "Memorising", "In trouble")
 ADVICE: dict[Verdict, str] = {
-    "Learning": "Unseen {things} get cheaper to describe. Let it continue.",
-    "Slowing": "Unseen {things} still get cheaper, but slowly. It is nearly done.",
-    "Ready": "Unseen {things} get no cheaper. You can stop and keep the best.",
-    "Memorising": "Unseen {things} got dearer three times in a row. The best model is kept.",
-    "In trouble": "Unseen {things} cost more than at the beginning. Stop, and try a lower learning rate.",
+    "Learning": "It gets better at unseen {things}. Let it continue.",
+    "Slowing": "It still gets better at unseen {things}, but slowly. It is nearly done.",
+    "Ready": "It gets no better at unseen {things}. You can stop and keep the best.",
+    "Memorising": "It got worse at unseen {things} three times in a row. The best model is kept.",
+    "In trouble": "It is worse at unseen {things} than at the beginning. Stop, and try a lower learning rate.",
 }
+COPYING_ADVICE = "Samples are copies of training {things}. Stop and keep the best, or add {things}."
 AGREEING = 3
 """The number of successive figures that must agree before the word changes."""
 SLOW_SHARE = 0.15
@@ -19,22 +22,36 @@ READY_SHARE = 0.02
 """Shares of the whole gain so far. A smaller gain within three figures is slow, or counts as none."""
 TROUBLE_BITS = 0.1
 """A rise above the first figure, in bits per dimension."""
+COPIED_SHARE = 0.25
+LEAST_COPIED = 2
+"""The share of samples, and their number, that must be copies before a model is said to memorise. Of held-out emoji one
+in ten resembles a training picture as much, because its other style was learned."""
 
 
-def judge(figures: Sequence[float]) -> Verdict:
-    """Return the word for held-out figures, oldest first. It changes only if three figures agree."""
+def judge(figures: Sequence[float], copied: Sequence[bool] = ()) -> Verdict:
+    """Return the word for held-out figures, oldest first. It changes only if three figures agree.
+
+    Arguments
+        copied: whether each of the newest samples is a copy of a training artwork
+    """
     word: Verdict = "Learning"
     raw = [_judge_last(figures[: end + 1]) for end in range(len(figures))]
     for end in range(AGREEING, len(raw) + 1):
         latest = raw[end - AGREEING : end]
         if latest.count(latest[0]) == AGREEING:
             word = latest[0]
-    return word
+    return "Memorising" if word != "In trouble" and is_copying(copied) else word
 
 
-def advice(verdict: Verdict, things: str) -> str:
+def is_copying(copied: Sequence[bool]) -> bool:
+    """Return whether so many samples are copies that it is no chance."""
+    return sum(copied) >= max(LEAST_COPIED, COPIED_SHARE * len(copied))
+
+
+def advice(verdict: Verdict, things: str, copied: Sequence[bool] = ()) -> str:
     """Return the meaning of a word, and what to do. `things` is `pictures` or `sounds`."""
-    return ADVICE[verdict].format(things=things)
+    is_copy = verdict == "Memorising" and is_copying(copied)
+    return (COPYING_ADVICE if is_copy else ADVICE[verdict]).format(things=things)
 
 
 def _judge_last(figures: Sequence[float]) -> Verdict:

@@ -1,11 +1,13 @@
 """Shows the settings of the next training or the actions of a run, and the past runs."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QGridLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout
 
 from studio.app.panels.train import costs, wording
+from studio.app.panels.train.form_view import make_form
+from studio.app.panels.train.preparation_view import PreparationSection
 from studio.app.panels.train.recipe_view import RecipeSection
-from studio.app.panels.train.settings import PRESETS, SIZES
+from studio.app.panels.train.settings import PRESETS
 from studio.app.panels.train.state import TrainState
 from studio.app.widgets.binding import bind, bind_all
 from studio.app.widgets.controls import (
@@ -25,20 +27,28 @@ MAX_RUNS = 12
 """The most past runs that are listed."""
 
 
-def make_form(theme: Theme, rows: list[tuple[str, QWidget]]) -> QGridLayout:
-    """Return fields below each other, each beside its name."""
-    form = QGridLayout()
-    form.setVerticalSpacing(10)
-    form.setHorizontalSpacing(12)
-    form.setColumnStretch(0, 2)
-    form.setColumnStretch(1, 5)
-    for place, (name, field) in enumerate(rows):
-        label = Label(name)
-        label.setMinimumHeight(theme.scaled(32))
-        label.setBuddy(field)
-        form.addWidget(label, place, 0)
-        form.addWidget(field, place, 1)
-    return form
+class AtWorkSection(Column):
+    """Leads back to the run at work while the next one is prepared."""
+
+    def __init__(self, theme: Theme, state: TrainState) -> None:
+        super().__init__(theme, 6)
+        self._state = state
+        self.show_run = Button(theme, "Show it", "link", tooltip="Show the curve and the samples of this training")
+        self.title = ElidedLabel("", "strong")
+        self.progress = ElidedLabel("", "note")
+        self.add_widgets(make_row(Label("Training", "heading"), 0, self.show_run), self.title, self.progress)
+        self.show_run.clicked.connect(state.show_run_at_work)
+        bind_all(self, (state.page, state.run.shown, state.run.phase, state.run.progress), self._show)
+
+    def _show(self, _: object) -> None:
+        run = self._state.run
+        shown = run.shown.get()
+        self.setVisible(shown is not None and self._state.page.get() != "run")
+        if shown is not None:
+            self.title.show_text(shown.title)
+            progress = run.progress.get()
+            phase = wording.PHASE_WORDS.get(run.phase.get(), "")
+            self.progress.show_text(wording.progress_text(progress) if progress is not None else phase)
 
 
 class FolderSection(Column):
@@ -49,22 +59,33 @@ class FolderSection(Column):
     def __init__(self, theme: Theme, state: TrainState) -> None:
         super().__init__(theme, 6)
         self._state = state
-        self.choose = Button(theme, "Choose…", "link", tooltip="Choose the folder to learn from", keys="Ctrl+O")
+        self.files = Button(theme, "Show files", "link", tooltip="Show every file, used or skipped, and why")
+        self.choose = Button(
+            theme, "", "small", "folder", "Choose a folder…", "Choose the folder to learn from", "Ctrl+O"
+        )
         self.name = ElidedLabel("", "strong")
+        field = QFrame()
+        field.setProperty("role", "field")
+        line = QHBoxLayout(field)
+        line.setContentsMargins(8, 0, 2, 0)
+        line.addWidget(self.name, 1)
+        line.addWidget(self.choose)
         self._counts = QGridLayout()
         self._counts.setHorizontalSpacing(10)
         self._counts.setVerticalSpacing(4)
         self._counts.setColumnStretch(1, 1)
-        self.add_widgets(make_row(Label("Folder", "heading"), 0, self.choose), self.name)
+        self.add_widgets(make_row(Label("Folder", "heading"), 0, self.files), field)
         self.rows.addLayout(self._counts)
         self._shown: list[tuple[int, str, bool]] = []
         self.choose.clicked.connect(self.choose_requested)
+        self.files.clicked.connect(state.show_files)
         state.folder.grew.connect(self._show)
         bind_all(self, (state.folder.source, state.folder.report, state.folder.excluded), lambda _: self._show())
 
     def _show(self) -> None:
         folder = self._state.folder
         self.name.show_text(folder.name or "None yet")
+        self.files.setEnabled(bool(folder.files))
         rows = wording.folder_counts(folder)
         if rows == self._shown:
             return
@@ -92,16 +113,11 @@ class ModelSection(Column):
             "Size of the model",
             [(key, key.capitalize()) for key in PRESETS],
             tooltip="Choose how large the model is. Larger ones learn more and take longer",
+            tight=True,
         )
         for field in (self.family, self.start):
             field.setSizeAdjustPolicy(ChoiceField.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             field.setMinimumContentsLength(8)
-        self.picture_size = ChoiceField(theme, "Pictures", "Choose the size in which pictures are learned")
-        for side in SIZES:
-            self.picture_size.addItem(f"{side} × {side} pixels", side)
-        self.colours = SegmentedControl(
-            theme, "Colours", (("colour", "Colour"), ("grey", "Grey")), tooltip="Choose colour or grey"
-        )
         self.cost = Label("", "strong", wrap=True)
         self.measured = Label("", "note", wrap=True)
         self.recipe = RecipeSection(theme, settings)
@@ -109,17 +125,14 @@ class ModelSection(Column):
             theme,
             "When to stop",
             (("early", "By itself"), ("steps", "After all steps")),
-            tooltip="Stop once unseen files get no cheaper, or learn for all steps",
+            tooltip="Stop once it gets no better, or learn for all steps",
+            tight=True,
         )
         self.ending_note = Label("", "note", wrap=True)
         self.add_section("Model")
+        self.family_note = Label("Only families that learn classes are offered.", "note", wrap=True)
         self.rows.addLayout(make_form(theme, [("Name", self.name), ("Family", self.family), ("Start", self.start)]))
-        self.fresh = Column(theme, 10)
-        self.fresh.add_widgets(self.preset)
-        self.picture = Column(theme, 10)
-        self.picture.add_widgets(self.picture_size, self.colours)
-        self.fresh.add_widgets(self.picture)
-        self.add_widgets(self.fresh, self.cost, self.measured, self.recipe)
+        self.add_widgets(self.family_note, self.preset, self.cost, self.measured, self.recipe)
         self.add_section("When to stop")
         self.add_widgets(self.ending, self.ending_note)
         bind(self, settings.title, self._show_name)
@@ -127,15 +140,13 @@ class ModelSection(Column):
         self.name.editingFinished.connect(lambda: settings.set_title(self.name.text()))
         bind(self, settings.family, self._show_family, self.family.activated, self._choose_family)
         bind(self, state.folder.report, self._show_family)
+        bind(self, state.preparation.has_classes, self._show_family)
+        bind(self, state.preparation.has_classes, self._show_start)
         bind(self, settings.start_model, self._show_start, self.start.activated, self._choose_start)
         bind(self, state.folder.report, self._show_start)
         bind(self, state.models.cards, self._show_start)
         bind(self, settings.preset, self.preset.show_choice, self.preset.chosen, settings.choose_preset)
-        bind(self, settings.size, self._show_size, self.picture_size.activated, self._choose_size)
-        bind(
-            self, settings.grey, lambda grey: self.colours.show_choice("grey" if grey else "colour"),
-            self.colours.chosen, lambda choice: settings.choose_grey(choice == "grey"),
-        )  # fmt: skip
+        bind(self, settings.presets, self._show_presets)
         bind_all(self, (settings.cost, settings.prepared, settings.fault), self._show_cost)
         bind(self, settings.stops_early, self._show_ending, self.ending.chosen, self._choose_ending)
 
@@ -151,7 +162,11 @@ class ModelSection(Column):
         for wish in wishes:
             self.family.addItem(f"{wish.use}: {wish.title}", wish.family)
         self.family.setCurrentIndex(self.family.findData(settings.family.get()))
-        self.picture.setVisible(settings.medium in ("", "pictures"))
+        self.family_note.setVisible(self._state.preparation.has_classes.get())
+
+    def _show_presets(self, presets: tuple[str, ...]) -> None:
+        for preset in PRESETS:
+            self.preset.button_of(preset).setVisible(preset in presets)
 
     def _choose_family(self, place: int) -> None:
         self._state.settings.choose_family(self.family.itemData(place))
@@ -164,17 +179,11 @@ class ModelSection(Column):
         for trained in settings.start_models():
             self.start.addItem(f"{trained.card.title} · {trained.card.size_text}", trained.card.name)
         self.start.setCurrentIndex(max(0, self.start.findData(now.card.name if now is not None else "")))
-        self.fresh.setVisible(now is None)
+        self.preset.setVisible(now is None)
         self.family.setEnabled(now is None)
 
     def _choose_start(self, place: int) -> None:
         self._state.settings.choose_start(self.start.itemData(place))
-
-    def _show_size(self, size: int) -> None:
-        self.picture_size.setCurrentIndex(self.picture_size.findData(size))
-
-    def _choose_size(self, place: int) -> None:
-        self._state.settings.choose_size(self.picture_size.itemData(place))
 
     def _show_cost(self, _: object) -> None:
         settings = self._state.settings
@@ -198,7 +207,7 @@ class ModelSection(Column):
     def _show_ending(self, early: bool) -> None:
         self.ending.show_choice("early" if early else "steps")
         self.ending_note.setText(
-            "It stops once unseen files get no cheaper."
+            "It stops once it gets no better at unseen files."
             if early
             else "It learns for all steps. The best model is kept."
         )
@@ -247,7 +256,7 @@ class RunSection(Column):
             return
         self.facts.setText(wording.run_facts(shown))
         self.source.show_text(f"Learns from {shown.source}" if shown.source else "Its folder is not known.")
-        self.leave.setVisible(phase in ("paused", "failed"))
+        self.leave.setVisible(phase != "finished")
         running = phase == "running"
         self.sample.setEnabled(running and not run.sampling.get())
         self.sample.set_text("Drawing …" if run.sampling.get() else "Sample now")
@@ -269,11 +278,11 @@ class RunsSection(Column):
         self._list.setSpacing(4)
         self.add_section("Past runs")
         self.rows.addLayout(self._list)
-        bind_all(self, (state.past.runs, state.run.shown, state.run.phase), self._show)
+        bind_all(self, (state.past.runs, state.run.shown, state.run.phase, state.page), self._show)
 
     def _show(self, _: object) -> None:
         runs = self._state.past.runs.get()[:MAX_RUNS]
-        shown = self._state.run.shown.get()
+        shown = self._state.run.shown.get() if self._state.page.get() == "run" else None
         active = self._state.run.is_active
         self.setVisible(bool(runs))
         clear_layout(self._list)
@@ -295,16 +304,19 @@ class TrainInspector(Column):
     def __init__(self, theme: Theme, state: TrainState) -> None:
         super().__init__(theme)
         self.folder = FolderSection(theme, state)
+        self.preparation = PreparationSection(theme, state)
         self.model = ModelSection(theme, state)
         self.run = RunSection(theme, state)
         self.past = RunsSection(theme, state)
-        self.add_widgets(self.folder, self.model, self.run, self.past)
+        self.at_work = AtWorkSection(theme, state)
+        self.add_widgets(self.at_work, self.folder, self.preparation, self.model, self.run, self.past)
         self.add_stretch()
         self._state = state
-        bind_all(self, (state.run.shown, state.folder.source), self._show)
+        bind_all(self, (state.page, state.folder.report), self._show)
 
     def _show(self, _: object) -> None:
-        watching = self._state.run.shown.get() is not None
-        self.folder.setVisible(not watching)
-        self.model.setVisible(not watching and bool(self._state.folder.source.get()))
-        self.run.setVisible(watching)
+        page = self._state.page.get()
+        self.folder.setVisible(page != "run")
+        self.preparation.setVisible(page == "folder" and self._state.folder.report.get() is not None)
+        self.model.setVisible(page == "folder")
+        self.run.setVisible(page == "run")

@@ -7,7 +7,10 @@ from PySide6.QtCore import QObject
 from studio.app.core.background import BackgroundTask
 from studio.app.core.observable import State, Value
 from studio.library import runs
-from studio.library.runs import RunSamples, RunSummary
+from studio.library.runs import ComparedSamples, RunSamples, RunSummary
+
+RunArtworks = tuple[list[RunSamples], ComparedSamples | None]
+"""All samples of a run, oldest first, and the newest beside their nearest training artworks."""
 
 
 class PastRuns(State):
@@ -34,15 +37,15 @@ class PastRuns(State):
         """Return the run of a name, if it is here."""
         return next((run for run in self.runs.get() if run.folder.name == name), None)
 
-    def read_samples(self, run: RunSummary, on_read: Callable[[list[RunSamples]], object]) -> None:
+    def read_samples(self, run: RunSummary, on_read: Callable[[RunArtworks], object]) -> None:
         """Read the samples of a run, then call `on_read`."""
 
-        def read(found: list[RunSamples] | Exception) -> None:
+        def read(found: RunArtworks | Exception) -> None:
             if isinstance(found, Exception):
                 raise found
             on_read(found)
 
-        self._reading.run(lambda: runs.read_samples(run.folder), read)
+        self._reading.run(lambda: (runs.read_samples(run.folder), runs.read_compared(run.folder)), read)
 
     def close(self) -> None:
         """Wait until the runs are read."""

@@ -11,7 +11,7 @@ from studio.app.widgets.controls import Button, Column, Label, SegmentedControl,
 from studio.app.widgets.theme import Theme
 from studio.wire.messages import TrainingPrepared
 
-HIDDEN = ("patience",)
+HIDDEN = ("patience", "mirror", "classes")
 """Fields with a control of their own."""
 
 

@@ -10,10 +10,11 @@ from PySide6.QtCore import QObject, Signal
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.panels.train.curve import Curve
+from studio.app.panels.train.forecast import StopRule
 from studio.app.panels.train.gauge import Verdict, judge
 from studio.library import runs, storage
 from studio.library.card import PIXEL_BY_PIXEL
-from studio.library.runs import RunSamples, RunSummary
+from studio.library.runs import ComparedSamples, RunSamples, RunSummary
 from studio.wire.messages import (
     AnyEvent,
     DatasetLoaded,
@@ -21,6 +22,7 @@ from studio.wire.messages import (
     FilesExamined,
     ModelWritten,
     Notice,
+    SamplesCompared,
     SteerTraining,
     Train,
     TrainingProgress,
@@ -29,7 +31,9 @@ from studio.wire.messages import (
 
 Phase = Literal["none", "starting", "running", "pausing", "finishing", "paused", "finished", "failed"]
 """`starting`: the engine reads the artworks. `pausing`, `finishing`: it takes its last step and saves."""
-SAMPLE_SEEDS = (1, 2, 3)
+PICTURE_SEEDS = tuple(range(1, 17))
+SOUND_SEEDS = (1, 2, 3)
+"""The seeds whose samples are drawn. Recordings take long."""
 ACTIVE: tuple[Phase, ...] = ("starting", "running", "pausing", "finishing")
 
 
@@ -46,6 +50,9 @@ class ShownRun:
     steps: int
     source: str
     """The folder that it learns from; empty if unknown."""
+    evaluate_every: int = 0
+    patience: int = 0
+    """As in the plan of the training; 0 if unknown."""
 
     @property
     def things(self) -> str:
@@ -68,6 +75,8 @@ class TrainingProcess(State):
     """Emitted when a model was written, with its name and whether the training has ended."""
     message = Signal(str, str)
     """Carries a sentence for the user and its severity."""
+    began = Signal()
+    """Emitted when a training was asked for."""
     ended = Signal()
     """Emitted when the run is no longer at work."""
 
@@ -84,6 +93,8 @@ class TrainingProcess(State):
         """Files that were read for the training that is starting."""
         self.is_loaded: Value[bool] = Value(False, self)
         """Whether all of them are read."""
+        self.compared: Value[ComparedSamples | None] = Value(None, self)
+        """The newest samples beside their nearest training artworks."""
         self.verdict: Value[Verdict] = Value("Learning", self)
         self.fault: Value[str] = Value("", self)
         """Why the run failed."""
@@ -93,8 +104,13 @@ class TrainingProcess(State):
         """The panel that waits for the newest weights; empty if none does."""
         self.curve = Curve(self)
         self.samples: list[RunSamples] = []
-        self.is_last_step = False
-        """Whether the run will be finished as soon as it is at work."""
+        self.phase.changed.connect(self._show_rule)
+        self.only_exports = False
+        """Whether the best model is written without another step."""
+        self.can_force = False
+        """Whether the run failed because its files have changed, and can continue with them."""
+        self.is_lost = False
+        """Whether the engine died while it was at work."""
         self._steer_number = 0
         self._engine = engine
         self._request = Request(engine, "training", "single", self)
@@ -110,9 +126,20 @@ class TrainingProcess(State):
         return self.phase.get() in ACTIVE
 
     @property
+    def copied(self) -> tuple[bool, ...]:
+        """Return whether each of the newest samples is a copy of a training artwork; empty if unknown."""
+        compared = self.compared.get()
+        return compared.copied if compared is not None else ()
+
+    @property
     def is_begun(self) -> bool:
         """Return whether a step was taken, so that the run can be resumed."""
         return self.step.get() > 0
+
+    @property
+    def can_resume(self) -> bool:
+        """Return whether the run is at rest and can continue. One that was killed early begins again at step 0."""
+        return self.phase.get() == "paused" or (self.phase.get() == "failed" and self.is_begun)
 
     @property
     def job(self) -> str:
@@ -131,11 +158,13 @@ class TrainingProcess(State):
                 config["sample_rate"],
                 config["plan"]["steps"],
                 source,
+                config["plan"].get("evaluate_every", 0),
+                config["plan"].get("patience", 0),
             )
         )
         self._train(folder, config, source, start_model)
 
-    def show_run(self, run: RunSummary, samples: list[RunSamples]) -> None:
+    def show_run(self, run: RunSummary, samples: list[RunSamples], compared: ComparedSamples | None) -> None:
         """Show a past run from its folder."""
         if self.is_active:
             return
@@ -150,12 +179,15 @@ class TrainingProcess(State):
                 config.sample_rate,
                 int(config.plan.get("steps", 0)),
                 run.source,
+                int(config.plan.get("evaluate_every", 0)),
+                int(config.plan.get("patience", 0)),
             )
         )
         self.samples = samples
         self.curve.show_points(run.curve)
         self.step.set(run.step)
         self.seconds.set(run.seconds)
+        self.compared.set(compared)
         self._judge()
         self.samples_changed.emit()
         self.phase.set("finished" if run.outcome is not None else "paused")
@@ -167,9 +199,17 @@ class TrainingProcess(State):
 
     def resume(self) -> None:
         """Continue a paused or failed run from its last checkpoint."""
-        self._continue(is_last_step=False)
+        self._continue()
 
-    def _continue(self, *, is_last_step: bool) -> None:
+    def learn_changed_files(self) -> None:
+        """Continue a run with the files of its folder as they are now."""
+        self._continue(force=True)
+
+    def keep_best(self) -> None:
+        """Write the best model of a run that is not at work, even if its files have changed."""
+        self._continue(force=self.can_force, only_export=True)
+
+    def _continue(self, *, force: bool = False, only_export: bool = False) -> None:
         shown = self.shown.get()
         if shown is None or self.is_active:
             return
@@ -179,7 +219,7 @@ class TrainingProcess(State):
             self.message.emit(f'"{shown.title}" cannot be resumed: its settings are missing.', "failed")
             return
         self.fault.set("")
-        self._train(shown.folder, config, shown.source, "", is_last_step=is_last_step)
+        self._train(shown.folder, config, shown.source, "", force=force, only_export=only_export)
 
     def pause(self) -> None:
         """Save the run and pause it. Its memory is freed."""
@@ -188,9 +228,9 @@ class TrainingProcess(State):
             self._request.stop()
 
     def finish(self) -> None:
-        """End the training and keep the best model. A paused run first takes one more step."""
+        """End the training and keep the best model."""
         if self.phase.get() == "paused":
-            self._continue(is_last_step=True)
+            self.keep_best()
         elif self.phase.get() == "running":
             self.phase.set("finishing")
             self._steer("finish")
@@ -213,9 +253,18 @@ class TrainingProcess(State):
         self._engine.send(SteerTraining(job=job, running_job=self._request.job, action=action))
 
     def _train(
-        self, folder: Path, config: dict[str, Any], source: str, start_model: str, *, is_last_step: bool = False
+        self,
+        folder: Path,
+        config: dict[str, Any],
+        source: str,
+        start_model: str,
+        *,
+        force: bool = False,
+        only_export: bool = False,
     ) -> None:
-        self.is_last_step = is_last_step
+        self.only_exports = only_export
+        self.can_force = False
+        self.is_lost = False
         self.files_read.set(0)
         self.is_loaded.set(False)
         self.progress.set(None)
@@ -227,9 +276,12 @@ class TrainingProcess(State):
                 run_folder=str(folder),
                 config=config,
                 start_model=start_model,
-                sample_seeds=SAMPLE_SEEDS,
+                force=force,
+                only_export=only_export,
+                sample_seeds=SOUND_SEEDS if config.get("sample_rate") else PICTURE_SEEDS,
             )
         )
+        self.began.emit()
 
     def _show(self, shown: ShownRun | None) -> None:
         self.samples = []
@@ -237,6 +289,7 @@ class TrainingProcess(State):
         self.step.set(0)
         self.seconds.set(0.0)
         self.progress.set(None)
+        self.compared.set(None)
         self.verdict.set("Learning")
         self.fault.set("")
         self.shown.set(shown)
@@ -249,6 +302,7 @@ class TrainingProcess(State):
             DatasetLoaded: lambda _: self.is_loaded.set(True),
             TrainingProgress: self._add_progress,
             TrainingSamples: self._add_samples,
+            SamplesCompared: self._show_compared,
             ModelWritten: self._note_model,
             Notice: lambda notice: self.message.emit(notice.text, "info") if self.progress.get() else None,
         }
@@ -258,9 +312,6 @@ class TrainingProcess(State):
     def _add_progress(self, event: TrainingProgress) -> None:
         if self.phase.get() == "starting":
             self.phase.set("running")
-        if self.is_last_step:
-            self.is_last_step = False
-            self.finish()
         self.step.set(event.step)
         self.seconds.set(event.seconds)
         self.curve.add_point(event.step, event.loss, event.held_out)
@@ -274,18 +325,33 @@ class TrainingProcess(State):
         self.sampling.set(False)
         self.samples_changed.emit()
 
+    def _show_compared(self, event: SamplesCompared) -> None:
+        self.compared.set(ComparedSamples(event.step, event.samples, event.nearest, event.distances))
+        self._judge()
+
     def _note_model(self, event: ModelWritten) -> None:
         self.model_written.emit(event.name, event.is_final)
         self.publishing.set("")
 
+    def _show_rule(self, phase: Phase) -> None:
+        """Tell the curve how the run will end, unless it has ended."""
+        shown = self.shown.get()
+        if shown is None or phase in ("finishing", "finished"):
+            self.curve.rule.set(None)
+        else:
+            self.curve.rule.set(StopRule(shown.steps, shown.evaluate_every, shown.patience))
+
     def _judge(self) -> None:
-        self.verdict.set(judge([float(bits) for bits in self.curve.held_out[:, 1]]))
+        figures = [float(bits) for bits in self.curve.held_out[:, 1]]
+        self.verdict.set(judge(figures, self.copied))
 
     def _show_failure(self, event: Failed) -> None:
+        self.can_force = event.can_force
         self.fault.set(f"{event.reason} {event.hint}".strip())
         self._end("failed")
 
     def _show_loss(self, why: str) -> None:
+        self.is_lost = True
         kept = "What it learned until its last save is kept." if self.is_begun else "Nothing was learned yet."
         self.fault.set(f"The training stopped unexpectedly. {kept}")
         self._end("failed")

@@ -1,7 +1,6 @@
 """Holds the settings of the next training: family, size, name, start model; and its cost here."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +10,16 @@ from studio.app.core.observable import EngineProtocol, Field, Fields, State, Val
 from studio.app.core.request import Request
 from studio.app.core.undo import ChangeStep
 from studio.app.model_browser.model_list import ModelList
-from studio.app.panels.train.folder import FolderScan
-from studio.library import model_names
+from studio.app.panels.train.folder import FolderScan, ScanOptions
+from studio.app.panels.train.names import with_free_name
+from studio.app.panels.train.preparation import MIRROR, PreparationSettings, Variation
 from studio.library.models import InstalledModel
 from studio.wire.messages import (
     AnyEvent,
     Failed,
     FolderExamined,
     PrepareTraining,
+    Ready,
     TrainingCost,
     TrainingPrepared,
 )
@@ -36,21 +37,22 @@ class Wish:
     """Its uses, in words for the user."""
     media: tuple[str, ...]
     """Its medium, as in FolderExamined.medium."""
+    has_classes: bool = True
+    """Whether it can learn classes."""
 
 
 WISHES = (
     Wish("glow", "Glow", "Drag sliders", ("pictures",)),
-    Wish("realnvp", "RealNVP", "Drag sliders", ("pictures",)),
+    Wish("realnvp", "RealNVP", "Drag sliders", ("pictures",), has_classes=False),
     Wish("pixelcnn_pp", "PixelCNN++", "Complete and grow", ("pictures",)),
     Wish("gated_pixelcnn", "Gated PixelCNN", "Complete and grow", ("pictures",)),
     Wish("wavenet", "WaveNet", "Play", ("recordings",)),
     Wish("maf", "MAF", "Waves", ("cycles",)),
 )
-PRESETS = ("tiny", "small", "paper")
+PRESETS = ("tiny", "small", "large", "paper")
+"""The presets that a family may have, the smallest first."""
 SIZES = (16, 32, 64, 128)
 """Sides of pictures in pixels."""
-SOUND_RATE = 16_000
-"""Hz of recordings."""
 CYCLE_SAMPLES = 256
 """Samples of one cycle of a wave."""
 
@@ -63,15 +65,21 @@ class TrainingSettings(State):
         engine: EngineProtocol,
         models: ModelList,
         folder: FolderScan,
+        preparation: PreparationSettings,
         change: ChangeStep,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._models = models
         self._folder = folder
+        self._preparation = preparation
         self._change = change
         self.family: Value[str] = Value("glow", self)
         self.preset: Value[str] = Value("tiny", self)
+        self.presets: Value[tuple[str, ...]] = Value(PRESETS, self)
+        """The presets that the chosen family has; all of PRESETS until the engine says which."""
+        self._families: dict[str, Any] = {}
+        """The families as the engine describes them, see `Ready`."""
         self.size: Value[int] = Value(32, self)
         self.grey: Value[bool] = Value(False, self)
         self.title: Value[str] = Value("", self)
@@ -88,12 +96,16 @@ class TrainingSettings(State):
         self.cost: Value[TrainingCost | None] = Value(None, self)
         self.fault: Value[str] = Value("", self)
         """The reason why there is no config or no cost; empty if there are both."""
+        self._asked: PrepareTraining | None = None
+        """The last question about a config; None if its answer was forgotten."""
         self._request = Request(engine, "prepare", "latest", self)
         self._request.progressed.connect(self._receive)
         self._request.failed.connect(self._show_failure)
         self._request.stopped.connect(lambda: self.fault.set("The trial steps were stopped."))
         self._request.lost.connect(self.fault.set)
         folder.report.changed.connect(self._follow_folder)
+        engine.announced.connect(self._note_families)
+        self.family.changed.connect(lambda _: self._show_presets())
 
     @property
     def fields(self) -> Fields:  # type: ignore[override]
@@ -123,6 +135,14 @@ class TrainingSettings(State):
 
     def choose_grey(self, grey: bool) -> None:
         self._change("colours", grey=grey, start_model="")
+
+    def choose_classes(self, on: bool) -> None:
+        """Learn sub-folders as classes, with a family that can, or learn without classes."""
+        able = [wish.family for wish in WISHES if wish.has_classes and self._suits(wish)]
+        if on and self.family.get() not in able:
+            self._change("classes", has_classes=on, start_model="", family=able[0], recipe={})
+        else:
+            self._change("classes", has_classes=on, start_model="")
 
     def set_title(self, title: str) -> None:
         self._change("name", gesture="name", title=title.strip()[:100])
@@ -158,7 +178,15 @@ class TrainingSettings(State):
 
     def wishes(self) -> tuple[Wish, ...]:
         """Return the families that can learn from the folder; all of them if it is not known yet."""
-        return tuple(wish for wish in WISHES if not self.medium or self.medium in wish.media)
+        classes = self._preparation.has_classes.get()
+        return tuple(wish for wish in WISHES if self._suits(wish) and (wish.has_classes or not classes))
+
+    def variations(self) -> list[Variation]:
+        """Return the ways in which artworks are varied."""
+        return self._preparation.variations_of(self.medium)
+
+    def _suits(self, wish: Wish) -> bool:
+        return not self.medium or self.medium in wish.media
 
     def start_models(self) -> tuple[InstalledModel, ...]:
         """Return the models that a training on the folder can begin with."""
@@ -177,20 +205,13 @@ class TrainingSettings(State):
         prepared = self.prepared.get()
         return int(prepared.config["plan"]["steps"]) if prepared is not None else 0
 
-    def make_config(self) -> dict[str, Any] | None:
+    def make_config(self, taken_names: Collection[str]) -> dict[str, Any] | None:
         """Return the config of the training, under a free name; None until the engine has answered.
 
-        If the name had to be numbered, the title gets the same number.
+        `taken_names` belong to trainings that are not on the disk yet.
         """
         prepared = self.prepared.get()
-        if prepared is None:
-            return None
-        title = self.shown_title
-        name = model_names.free_model_name(title)
-        number = re.fullmatch(r".*-(\d+)", name)
-        if number is not None and not title.endswith(number[1]):
-            title = f"{title} {number[1]}"
-        return {**prepared.config, "name": name, "title": title}
+        return None if prepared is None else with_free_name(prepared.config, self.shown_title, taken_names)
 
     def prepare(self) -> None:
         """Ask the engine for a config of the present settings, and for its cost."""
@@ -198,17 +219,19 @@ class TrainingSettings(State):
         if self._folder.report.get() is None or not self._folder.is_usable:
             return
         self._request.start_engine()
+        self._asked = self._question("-")
         self._request.ask(self._question)
 
     def forget_answer(self) -> None:
         """Forget the config, which belongs to earlier settings, and its cost."""
         self._request.cancel()
+        self._asked = None
         self.prepared.set(None)
         self.cost.set(None)
         self.fault.set("")
 
     def prepare_if_needed(self) -> None:
-        """Ask the engine again if the cost is not known, for example because trial steps gave way to a training."""
+        """Ask the engine again if the cost is unknown, for example after a training interrupted the trial steps."""
         if self.cost.get() is None and not self._request.running.get():
             self.prepare()
 
@@ -219,7 +242,9 @@ class TrainingSettings(State):
     def _question(self, job: str) -> PrepareTraining:
         start = self.start_model.get()
         shape, rate = self._shape()
-        plan = self.plan.get() if self.stops_early.get() else {**self.plan.get(), "patience": 0}
+        plan = {key: value for key, value in self.plan.get().items() if key != MIRROR}
+        plan |= {} if self.stops_early.get() else {"patience": 0}
+        mirrors = any(variation.key == MIRROR for variation in self.variations())
         return PrepareTraining(
             job=job,
             control="prepare",
@@ -230,17 +255,50 @@ class TrainingSettings(State):
             sample_rate=rate,
             start_model=start.card.name if start is not None else "",
             recipe=self.recipe.get(),
-            plan=plan,
+            plan=plan | ({MIRROR: True} if mirrors else {}),
+            preparation=self._preparation.as_record(),
+            augmentation=self._preparation.augmentation_of(self.medium),
         )
 
     def _shape(self) -> tuple[tuple[int, ...], int]:
         match self.medium:
             case "recordings":
-                return (2 * SOUND_RATE,), SOUND_RATE
+                rate = self._preparation.rate.get()
+                return (2 * rate,), rate
             case "cycles":
                 return (CYCLE_SAMPLES,), 0
             case _:
                 return (1 if self.grey.get() else 3, self.size.get(), self.size.get()), 0
+
+    def trained_shape(self) -> tuple[tuple[int, ...], int]:
+        """Return the shape of the training artworks and their rate in Hz: those of the model to start from, if any."""
+        start = self.start_model.get()
+        return self._shape() if start is None else (start.card.shape, start.card.sample_rate)
+
+    def scan_options(self) -> ScanOptions:
+        """Return how the files of a folder are examined: as a training with these settings reads them."""
+        shape: tuple[int, ...] = (1 if self.grey.get() else 3, self.size.get(), self.size.get())
+        rate = self._preparation.rate.get()
+        start = self.start_model.get()
+        if start is not None and start.card.sample_rate:
+            rate = start.card.sample_rate
+        elif start is not None and start.card.medium == "picture":
+            shape = start.card.shape
+        if self._preparation.are_cycles.get():
+            shape, rate = start.card.shape if start is not None else (CYCLE_SAMPLES,), 0
+        return ScanOptions(shape, rate, self._preparation.as_record())
+
+    def _note_families(self, event: AnyEvent) -> None:
+        if isinstance(event, Ready):
+            self._families = event.families
+            self._show_presets()
+
+    def _show_presets(self) -> None:
+        """Offer the presets of the chosen family, and choose its smallest one if it lacks the chosen one."""
+        known = self._families.get(self.family.get(), {}).get("presets", PRESETS)
+        self.presets.set(tuple(preset for preset in PRESETS if preset in known) or PRESETS)
+        if self.preset.get() not in self.presets.get():
+            self.preset.set(self.presets.get()[0])
 
     def _receive(self, event: AnyEvent) -> None:
         if isinstance(event, TrainingPrepared):
@@ -252,7 +310,7 @@ class TrainingSettings(State):
         self.fault.set(f"{event.reason} {event.hint}".strip())
 
     def _follow_folder(self, report: FolderExamined | None) -> None:
-        """Choose a family that can learn from the folder, and prepare it."""
+        """Choose a family that can learn from the folder, and prepare it unless that is done already."""
         if report is not None:
             families = [wish.family for wish in self.wishes()]
             if self.family.get() not in families:
@@ -261,6 +319,9 @@ class TrainingSettings(State):
             start = self.start_model.get()
             if start is not None and not self._can_start_from(start):
                 self.start_model.set(None)
+            is_answered = self.prepared.get() is not None or self._request.running.get()
+            if is_answered and self._asked == self._question("-"):
+                return
         self.prepare()
 
     def _can_start_from(self, trained: InstalledModel) -> bool:
@@ -268,7 +329,8 @@ class TrainingSettings(State):
         sounds = "recordings" if card.sample_rate else "cycles"
         medium = "pictures" if card.medium == "picture" else sounds
         known = any(wish.family == card.family for wish in WISHES)
-        return known and not card.classes and self.medium in ("", medium)
+        classes = card.classes or self._preparation.has_classes.get()
+        return known and not classes and self.medium in ("", medium)
 
     def _start_name(self) -> str:
         start = self.start_model.get()

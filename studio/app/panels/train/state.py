@@ -2,28 +2,38 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from PySide6.QtCore import Signal
 
+from studio.app.audio.sound_card import SoundCard
 from studio.app.core.jobs import JobList
-from studio.app.core.messages import Messages
+from studio.app.core.messages import MessageButton, Messages
 from studio.app.core.observable import EngineProtocol, Field, Value
-from studio.app.core.text import time_left
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
+from studio.app.panels.train.comparison import RunComparison
 from studio.app.panels.train.costs import span_text
+from studio.app.panels.train.file_report import FileReport
+from studio.app.panels.train.film import FilmExport
 from studio.app.panels.train.folder import FolderScan
-from studio.app.panels.train.past_runs import PastRuns
+from studio.app.panels.train.gauge import is_copying
+from studio.app.panels.train.pairs import make_pairs
+from studio.app.panels.train.past_runs import PastRuns, RunArtworks
+from studio.app.panels.train.preparation import PreparationSettings
+from studio.app.panels.train.preview import ExamplePreview
+from studio.app.panels.train.queue import QueuedTraining, TrainingQueue
 from studio.app.panels.train.run import Phase, TrainingProcess
+from studio.app.panels.train.sample_player import SamplePlayer
 from studio.app.panels.train.settings import TrainingSettings
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import TakeStore
 from studio.library.models import InstalledModel
-from studio.library.runs import RunSamples, RunSummary
-from studio.wire.messages import TrainingPrepared, TrainingProgress
+from studio.library.runs import RunSummary
+from studio.wire.messages import TrainingPrepared
 
-MainAction = Literal["start", "wait", "pause", "resume", "new", "none"]
+MainAction = Literal["start", "wait", "queue", "queued", "pause", "resume", "new", "none"]
+Page = Literal["empty", "folder", "run"]
 
 
 class TrainState(PanelState):
@@ -41,24 +51,34 @@ class TrainState(PanelState):
         messages: Messages,
         jobs: JobList,
         takes: TakeStore,
+        card: SoundCard,
     ) -> None:
         """Create the state.
 
         Arguments
             engine: the engine that trains. It is started when it is needed.
             release: ends this engine's process, so that its memory is free
+            card: plays the samples of a sound run and the sounds of the preview
         """
         super().__init__()
         self.models = models
         self.messages = messages
-        self._jobs = jobs
         self._release = release
-        self._engine = engine
-        self._listed_job = ""
-        self.folder = FolderScan(engine, self)
-        self.settings = TrainingSettings(engine, models, self.folder, self.change, self)
+        self.preparation = PreparationSettings(self.change, self)
+        self.folder = FolderScan(engine, lambda: self.settings.scan_options(), self)
+        self.settings = TrainingSettings(engine, models, self.folder, self.preparation, self.change, self)
+        self.preview = ExamplePreview(engine, self.folder, self.settings, card, messages, self)
+        self.file_report = FileReport(self.folder, messages, self)
         self.run = TrainingProcess(engine, self)
         self.past = PastRuns(self)
+        self.comparison = RunComparison(self)
+        self.film = FilmExport(messages, self)
+        self.player = SamplePlayer(card, messages, self)
+        self.queue = TrainingQueue(self.run, engine, jobs, messages, self)
+        self.page: Value[Page] = Value("empty", self)
+        """What the panel shows: how to begin, the folder and its settings, or the run."""
+        self.prepares_next: Value[bool] = Value(False, self)
+        """Whether the folder is shown although there is a run, to prepare the next one."""
         self.model: Value[InstalledModel | None] = self.settings.start_model
         self.selection = TakeSelection(takes, messages, self.change, self)
         self.main_action: Value[MainAction] = Value("none", self)
@@ -67,45 +87,65 @@ class TrainState(PanelState):
         """Whether a training starts as soon as the engine has prepared it."""
         self.scrubbed: Value[int | None] = Value(None, self)
         """The index of the visible samples; None for the newest."""
+        self.shows_pairs: Value[bool] = Value(False, self)
+        """Whether the newest samples are shown beside their nearest training artworks."""
         self._shown_name = ""
         """The run to show when the list of runs is read."""
         folder, settings = self.folder, self.settings
         for known in (settings.fault, folder.fault, folder.report, folder.busy):
             known.changed.connect(self._stop_waiting_in_vain)
-        for value in (self.run.phase, self.run.shown, folder.source, folder.fault, folder.report, self.waits):
+        pages: tuple[Value[Any], ...] = (self.run.shown, folder.source, self.prepares_next)
+        for value in pages:
+            value.changed.connect(self._update_page)
+        actions: tuple[Value[Any], ...] = (
+            self.page, self.run.phase, folder.fault, folder.report, folder.excluded, self.waits, self.queue.waiting,
+            settings.prepared,
+        )  # fmt: skip
+        for value in actions:
             value.changed.connect(self._update_main)
         settings.prepared.changed.connect(self._start_waiting)
         self.run.phase.changed.connect(self._follow_phase)
-        self.run.progress.changed.connect(self._show_in_jobs)
         self.run.ended.connect(self._end_run)
+        self.run.shown.changed.connect(lambda _: self.player.stop())
+        self.run.compared.changed.connect(lambda _: self.show_pairs(self.shows_pairs.get()))
+        self.run.verdict.changed.connect(self._warn_of_copies)
         self.run.model_written.connect(self._on_model_written)
         self.run.samples_changed.connect(lambda: self.scrub(self.scrubbed.get()))  # it may be gone
         self.run.message.connect(lambda text, severity: messages.show_message(text, severity))
+        self.queue.begins.connect(lambda: self.scrubbed.set(None))
         self._declare(
+            *self.preparation.fields,
             Field("folder", self._folder_record, self._use_folder_record),
             *self.settings.fields,
             *takes.entries,
             Field("run", self._run_name, self._remember_run, undo=False),
+            Field("queue", self.queue.record, self.queue.restore_record, undo=False),
         )
 
     # ── folder ───────────────────────────────────────────────────────────────────────────────────
 
     def open_folder(self, path: Path) -> None:
-        """Examine a folder and prepare a training on it. A run at work continues and stays visible."""
-        if self.run.is_active:
-            title = self.run.shown.get()
-            name = title.title if title is not None else ""
-            self.messages.show_message(f'"{name}" is learning. Pause it, then choose another folder.', "warn")
-            self.folder_opened.emit()
-            return
-        self.run.show_none()
+        """Examine a folder and prepare a training on it. A run at work continues."""
+        self._show_folder()
         is_same = str(path) == self.folder.source.get()
-        self.change("folder", folder=[str(path), []], title="")
+        self.preview.shown.set(False)
+        self.change("folder", folder=[str(path), []], title="", has_classes=False)
         if is_same:  # its files may have changed
             self.folder.examine_again()
         else:
             self.folder.wake()
         self.folder_opened.emit()
+
+    def show_files(self) -> None:
+        """Show every file of the folder, with the outcome and the reason."""
+        self.preview.shown.set(False)
+        self.folder.filter.set("list")
+
+    def exclude_look_alikes(self) -> None:
+        """Leave out all files that look alike, except the first of each group."""
+        report = self.folder.report.get()
+        more = {self.folder.files[number].key for group in (report.alike if report else ()) for number in group[1:]}
+        self.change("look-alikes", folder=[self.folder.source.get(), sorted(self.folder.excluded.get() | more)])
 
     def exclude_file(self, number: int) -> None:
         """Leave a file out, or use it again."""
@@ -139,7 +179,7 @@ class TrainState(PanelState):
     def press_main(self) -> None:
         """Run the action of the main button."""
         match self.main_action.get():
-            case "start":
+            case "start" | "queue":
                 self.start()
             case "wait":
                 self.waits.set(False)
@@ -149,26 +189,36 @@ class TrainState(PanelState):
                 self.run.resume()
             case "new":
                 self.leave_run()
-            case "none":
+            case "queued" | "none":
                 pass
 
     def start(self) -> None:
-        """Start a training on the folder, as soon as the engine has prepared it."""
-        if self.run.is_active or not self.folder.source.get():
+        """Start a training on the folder, or add it to the queue while another is at work."""
+        if not self.folder.source.get():
             return
-        config = self.settings.make_config()
-        if config is None:
+        training = self._make_training()
+        if training is None:
             self._wait_for_config()
             return
         self.waits.set(False)
+        if self.run.is_active:
+            if not self.queue.contains(training):
+                self.queue.add(training)
+        else:
+            self.prepares_next.set(False)
+            self.queue.begin(training)
+
+    def _make_training(self) -> QueuedTraining | None:
+        """Return the training that the settings describe; None until the engine has prepared it."""
+        shown = self.run.shown.get()
+        begun = {shown.name} if shown is not None and self.run.is_active else set()
+        config = self.settings.make_config(self.queue.taken_names | begun)
+        if config is None:
+            return None
         preparation = {**config.get("preparation", {}), "excluded": sorted(self.folder.excluded.get())}
         start = self.settings.start_model.get()
-        self.run.start(
-            {**config, "preparation": preparation},
-            self.folder.source.get(),
-            start.card.name if start is not None else "",
-        )
-        self.scrubbed.set(None)
+        name = start.card.name if start is not None else ""
+        return QueuedTraining({**config, "preparation": preparation}, self.folder.source.get(), name)
 
     def _wait_for_config(self) -> None:
         """Start as soon as there is a config, and ask for it again if nobody is working on it."""
@@ -180,8 +230,10 @@ class TrainState(PanelState):
 
     def toggle_pause(self) -> None:
         """Pause a run at work, or resume a paused one."""
-        if self.main_action.get() in ("pause", "resume"):
-            self.press_main()
+        if self.run.phase.get() == "running":
+            self.run.pause()
+        elif self.run.can_resume:
+            self.run.resume()
 
     def stop_and_keep(self) -> None:
         """End the training and keep the best model. A paused run is resumed for its last step."""
@@ -199,14 +251,25 @@ class TrainState(PanelState):
         """Show a run of the list, with its curve and samples."""
         run = self.past.find(name)
         if run is not None and not self.run.is_active:
-            self.past.read_samples(run, lambda samples: self._show_read(run, samples))
+            self.past.read_samples(run, lambda artworks: self._show_read(run, artworks))
+
+    def compare_run(self, name: str) -> None:
+        """Draw the curve of a past run beside that of the visible one, or no longer."""
+        run = self.past.find(name)
+        if run is not None:
+            self.comparison.toggle(run)
+
+    def show_run_at_work(self) -> None:
+        """Show the run again after the next one was prepared."""
+        self.prepares_next.set(False)
 
     def leave_run(self) -> None:
-        """Show the folder again, to train another model on it."""
-        self.run.show_none()
-        if self.run.is_active or not self.folder.source.get():
+        """Show the folder again, to train another model on it. A run at work continues."""
+        self._show_folder()
+        if not self.folder.source.get():
             return
         if self.folder.report.get() is not None:
+            self.folder.follow_options()
             self.settings.prepare_if_needed()
         elif not self.folder.busy.get():
             self.folder.examine_again()
@@ -216,24 +279,92 @@ class TrainState(PanelState):
         count = len(self.run.samples)
         self.scrubbed.set(None if place is None or place >= count - 1 else max(0, place))
 
+    def play_sample(self, place: int, row: int) -> None:
+        """Play a sample of a sound run."""
+        shown = self.run.shown.get()
+        if shown is not None and len(shown.shape) == 1 and place < len(self.run.samples):
+            samples = self.run.samples[place]
+            self.player.play((samples.step, row), samples.artworks[row], shown.sample_rate)
+
+    def play_pair(self, place: int, side: int) -> None:
+        """Play a sample of a compared pair, or the training artwork beside it."""
+        shown = self.run.shown.get()
+        pairs = make_pairs(self.run.compared.get())
+        if shown is not None and len(shown.shape) == 1 and place < len(pairs):
+            pair = pairs[place]
+            sound = pair.nearest if side else pair.sample
+            self.player.play((self.run.step.get(), place, side), sound, shown.sample_rate)
+
+    def show_pairs(self, shows: bool = True) -> None:
+        """Show or hide the newest samples beside their nearest training artworks."""
+        self.shows_pairs.set(shows and self.run.compared.get() is not None)
+
+    def close_pairs(self) -> bool:
+        """Show the curve again. Return whether the pairs were shown."""
+        was_shown = self.shows_pairs.get()
+        self.show_pairs(False)
+        return was_shown
+
+    @property
+    def has_film(self) -> bool:
+        """Return whether the samples can be saved as a film. Single waves cannot."""
+        shown = self.run.shown.get()
+        return shown is not None and bool(self.run.samples) and bool(len(shown.shape) == 3 or shown.sample_rate)
+
+    def save_film(self) -> None:
+        """Ask where to save the samples so far as a film."""
+        shown = self.run.shown.get()
+        if shown is not None and self.has_film:
+            self.film.ask_path(self.run.samples, shown.name, shown.sample_rate)
+
     # ── reactions to changes ─────────────────────────────────────────────────────────────────────
 
-    def _show_read(self, run: RunSummary, samples: list[RunSamples]) -> None:
+    def _show_read(self, run: RunSummary, artworks: RunArtworks) -> None:
         self.scrubbed.set(None)
-        self.run.show_run(run, samples)
+        self.prepares_next.set(False)
+        self.run.show_run(run, *artworks)
+
+    def _warn_of_copies(self, verdict: str) -> None:
+        """Say that a training at work begins to copy what it learned from."""
+        copied = self.run.copied
+        shown = self.run.shown.get()
+        if verdict == "Memorising" and is_copying(copied) and self.run.is_active and shown is not None:
+            text = f"{sum(copied)} of {len(copied)} samples are copies of training {shown.things}."
+            self.messages.show_message(text, "warn", ("Show them", self.show_pairs), until=(self.run.verdict.changed,))
+
+    def _show_folder(self) -> None:
+        """Show the folder instead of the run. A run at work stays in the background."""
+        self.run.show_none()
+        self.prepares_next.set(self.run.is_active)
+
+    def _update_page(self, _: object = None) -> None:
+        page: Page = "folder" if self.folder.source.get() else "empty"
+        is_run = self.run.shown.get() is not None and not self.prepares_next.get()
+        self.page.set("run" if is_run else page)
 
     def _update_main(self, _: object = None) -> None:
+        self.main_action.set(self._action_of_run() if self.page.get() == "run" else self._action_of_folder())
+
+    def _action_of_folder(self) -> MainAction:
+        if not self.folder.source.get() or not self.folder.is_usable:
+            return "none"
+        if self.waits.get():
+            return "wait"
+        if not self.run.is_active:
+            return "start"
+        training = self._make_training()
+        return "queued" if training is not None and self.queue.contains(training) else "queue"
+
+    def _action_of_run(self) -> MainAction:
         phase: Phase = self.run.phase.get()
         action: MainAction = "none"
         if phase == "running":
             action = "pause"
-        elif phase in ("paused", "failed") and self.run.is_begun:
+        elif self.run.can_resume:
             action = "resume"
         elif phase in ("finished", "failed"):
             action = "new"
-        elif self.folder.source.get() and self.folder.is_usable and self.run.shown.get() is None:
-            action = "wait" if self.waits.get() else "start"
-        self.main_action.set(action)
+        return action
 
     def _start_waiting(self, prepared: TrainingPrepared | None) -> None:
         if prepared is not None and self.waits.get():
@@ -246,34 +377,29 @@ class TrainState(PanelState):
             self.waits.set(False)
 
     def _follow_phase(self, phase: Phase) -> None:
-        """Give the engine to a training that begins, and keep it in the list of jobs while it is at work."""
-        shown = self.run.shown.get()
-        if phase == "starting":
+        """Give the engine to a training that begins, unless the user prepares the next one."""
+        if phase == "starting" and not self.prepares_next.get():
+            self.preview.shown.set(False)
             self.folder.cancel()
             self.settings.cancel()
-        if phase == "starting" and shown is not None and not self._listed_job:
-            self._listed_job = self.run.job or "training"
-            self._jobs.add_window_job(self._listed_job, f"{shown.title} learns", shown.steps, self.run.pause)
-
-    def _show_in_jobs(self, progress: TrainingProgress | None) -> None:
-        if progress is not None and self._listed_job:
-            self._jobs.set_done(self._listed_job, progress.step)
-            left = f" · {time_left(progress.seconds_left)} left" if progress.seconds_left else ""
-            self._jobs.set_progress_text(self._listed_job, f"Step {progress.step:,} of {progress.steps:,}{left}")
 
     def _end_run(self) -> None:
-        """Remove the run from the list of jobs, free its memory, and show how it ended."""
-        if self._listed_job:
-            self._jobs.remove_job(self._listed_job)
-            self._listed_job = ""
+        """Free the run's memory, and show how it ended."""
         self._release()
         self.past.refresh()
         shown = self.run.shown.get()
         if shown is None:
             return
         if self.run.phase.get() == "failed":
-            button = ("Resume", self.run.resume) if self.run.is_begun else ("New training", self.leave_run)
-            self.messages.show_message(self.run.fault.get(), "failed", button, until=(self.run.phase.changed,))
+            buttons: tuple[MessageButton, ...] = (("New training", self.leave_run),)
+            if self.run.can_force:
+                buttons = (
+                    ("Learn from these files", self.run.learn_changed_files),
+                    ("Keep the best", self.run.keep_best),
+                )
+            elif self.run.can_resume:
+                buttons = (("Resume", self.run.resume),)
+            self.messages.show_message(self.run.fault.get(), "failed", *buttons, until=(self.run.phase.changed,))
         elif self.run.phase.get() == "finished":
             self.messages.show_message(
                 f'"{shown.title}" is ready after {span_text(self.run.seconds.get())}.',
@@ -302,17 +428,24 @@ class TrainState(PanelState):
             name = self._shown_name
             self._shown_name = ""
             self.past.refresh(lambda: self.show_run(name) if name else None)
+        self.queue.report_restored()
 
     def _follow(self, record: dict[str, object]) -> None:
-        """Prepare the training again after a change of its settings; later if another one is at work."""
-        names = {field.name for field in self.settings.fields if isinstance(field, Field)} - {"title"}
+        """Prepare the training again after a change of its settings; later if a run is shown."""
+        fields = (*self.settings.fields, *self.preparation.fields)
+        names = {field.name for field in fields if isinstance(field, Field)} - {"title"}
         if not names & record.keys():
             return
-        if self.run.is_active:
+        if self.page.get() == "run":
             self.settings.forget_answer()
         else:
+            self.folder.follow_options()
             self.settings.prepare()
 
     def close(self) -> None:
-        """Wait for running reads. The engine saves a training at work when the window closes."""
+        """Wait for running reads and writes. The engine saves a training at work when the window closes."""
+        self.preview.close()
+        self.file_report.close()
         self.past.close()
+        self.film.close()
+        self.player.close()

@@ -46,7 +46,10 @@ class _Files(QAbstractListModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role not in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
             return None
-        file = self._folder.files[self.numbers[index.row()]]
+        number = self.numbers[index.row()]
+        if number >= len(self._folder.files):  # another folder was just opened
+            return None
+        file = self._folder.files[number]
         mine = file.key in self._folder.excluded.get()
         return f"{file.name}, left out by you" if mine else f"{file.name} {file.reason}".strip()
 

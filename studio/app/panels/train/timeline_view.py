@@ -7,17 +7,19 @@ from PySide6.QtCore import (
     QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
+    QPoint,
     QRect,
     QRectF,
     QSize,
     Qt,
     Signal,
 )
-from PySide6.QtGui import QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem
 
 from studio.app.core.guard import guarded
 from studio.app.panels.train.wording import samples_text
+from studio.app.widgets.icons import icon_pixmap
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
 from studio.library.runs import RunSamples
@@ -81,10 +83,13 @@ class _ColumnPainter(QStyledItemDelegate):
         side = self._theme.scaled(SIDE)
         gap = self._theme.scaled(GAP)
         rect: QRect = option.rect
+        step = self._view.samples[index.row()].step
         for row, drawn in enumerate(self._pixmaps(index.row(), side)[: self._view.rows]):
             place = QRect(rect.x() + RING, rect.y() + gap + row * (side + gap), side, side)
             painter.fillRect(place, self._theme.colour("window"))
             draw_thumbnail(painter, drawn, place)
+            if self._view.playing == (step, row):
+                self._mark_playing(painter, place)
         if index.row() == self._view.shown_place:
             painter.save()
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -93,6 +98,14 @@ class _ColumnPainter(QStyledItemDelegate):
             frame = QRectF(rect.x() + 1, rect.y() + gap - 3, side + 4, height - 2 * gap + 6)
             painter.drawRoundedRect(frame, 4, 4)
             painter.restore()
+
+    def _mark_playing(self, painter: QPainter, place: QRect) -> None:
+        mark = self._theme.scaled(20)
+        box = QRect(place.right() - mark + 1, place.bottom() - mark + 1, mark, mark)
+        painter.fillRect(box, self._theme.colour("accent"))
+        inner = mark * 3 // 4
+        drawing = icon_pixmap("speaker", self._theme.colour("on_accent"), inner, self._view.devicePixelRatioF())
+        painter.drawPixmap(box.x() + mark // 8, box.y() + mark // 8, drawing)
 
     def _pixmaps(self, place: int, side: int) -> list[QPixmap]:
         samples = self._view.samples[place]
@@ -105,15 +118,24 @@ class _ColumnPainter(QStyledItemDelegate):
 
 
 class TimelineView(QListView):
-    """Lists the samples of a run from left to right. `scrubbed` carries the index that the user drags to."""
+    """Lists the samples of a run from left to right.
+
+    A drag over it shows them like a film; so do the arrow keys.
+    """
 
     scrubbed = Signal(int)
+    """Carries the index of the samples that the user goes to."""
+    chosen = Signal(int, int)
+    """Emitted when a sample was clicked, or for the first of a column by Space. Carries its index and its row."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
         self.rows = ROWS
         self.shown_place = -1
+        self.playing: tuple[int, ...] | None = None
+        """Step and row of the sample that is heard."""
+        self._pressed: tuple[int, int] | None = None
         self._model = _Samples(self)
         self.setModel(self._model)
         self.setItemDelegate(_ColumnPainter(self, theme))
@@ -156,6 +178,39 @@ class TimelineView(QListView):
         if rows != self.rows:
             self.rows = rows
             self._lay_out()
+
+    def show_playing(self, playing: tuple[int, ...] | None) -> None:
+        """Mark the sample that is heard, by its step and its row."""
+        self.playing = playing
+        self.viewport().update()
+
+    @guarded(None)
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        is_left = event.button() == Qt.MouseButton.LeftButton
+        self._pressed = self._sample_at(event.position().toPoint()) if is_left else None
+
+    @guarded(None)
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        if self._pressed is not None and self._sample_at(event.position().toPoint()) == self._pressed:
+            self.chosen.emit(*self._pressed)
+        self._pressed = None
+
+    @guarded(None)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and self.shown_place >= 0:
+            self.chosen.emit(self.shown_place, 0)
+        else:
+            super().keyPressEvent(event)
+
+    def _sample_at(self, at: QPoint) -> tuple[int, int] | None:
+        """Return index and row of the sample at a position; None if there is none."""
+        index = self.indexAt(at)
+        row = (at.y() - self._theme.scaled(GAP)) // (self._theme.scaled(SIDE) + self._theme.scaled(GAP))
+        if not index.isValid() or not 0 <= row < min(self.rows, len(self.samples[index.row()].artworks)):
+            return None
+        return index.row(), row
 
     @guarded(None)
     def mouseMoveEvent(self, event: QMouseEvent) -> None:

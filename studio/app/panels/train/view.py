@@ -9,6 +9,7 @@ from studio.app.panels.panel_view import PanelView
 from studio.app.panels.train.bar_view import TrainBar
 from studio.app.panels.train.folder_view import FolderPage
 from studio.app.panels.train.inspector_view import TrainInspector
+from studio.app.panels.train.preview_view import PreviewPage
 from studio.app.panels.train.state import MainAction, TrainState
 from studio.app.panels.train.watch_view import WatchPage
 from studio.app.widgets.action import Action
@@ -21,12 +22,18 @@ EMPTY_TEXT = "Choose a folder of 50 pictures, or of 10 minutes of sound. Or drop
 MAIN_TEXTS: dict[MainAction, tuple[str, str, str]] = {
     "start": ("Start", "", "Start learning"),
     "wait": ("Starts when ready", "", "Starts as soon as the folder is examined. Click to cancel"),
+    "queue": ("Add to queue", "plus", "Learn this as soon as those before it have ended"),
+    "queued": ("In the queue", "check", "It begins by itself"),
     "pause": ("Pause", "pause", "Save and rest. The memory is freed"),
     "resume": ("Resume", "play", "Continue from the last save"),
     "new": ("New training", "", "Show the folder again, to train another model"),
     "none": ("Start", "", "Start learning"),
 }
 """The text, the icon and the tooltip of the main button."""
+
+
+LARGE_TEXT = 1.5
+"""The scale of the text above which two long buttons do not fit side by side."""
 
 
 class TrainStage(QStackedWidget):
@@ -40,11 +47,12 @@ class TrainStage(QStackedWidget):
         text = Label(EMPTY_TEXT, "soft", wrap=True)
         self.empty = make_empty_page(Label(EMPTY_TITLE, "title"), text, make_row(0, self.choose, 0))
         self.folder = FolderPage(theme, state)
+        self.preview = PreviewPage(theme, state.preview)
         self.watch = WatchPage(theme, state)
-        for page in (self.empty, self.folder, self.watch):
+        for page in (self.empty, self.folder, self.preview, self.watch):
             self.addWidget(page)
         self.choose.clicked.connect(self.ask_folder)
-        bind_all(self, (state.run.shown, state.folder.source), self._show_page)
+        bind_all(self, (state.page, state.preview.shown), self._show_page)
 
     def ask_folder(self) -> None:
         """Ask for the folder to learn from."""
@@ -54,10 +62,11 @@ class TrainStage(QStackedWidget):
         self.watch.set_compact(low)
 
     def _show_page(self, _: object) -> None:
-        if self._state.run.shown.get() is not None:
-            self.setCurrentWidget(self.watch)
+        page = self._state.page.get()
+        if page == "folder" and self._state.preview.shown.get():
+            self.setCurrentWidget(self.preview)
         else:
-            self.setCurrentWidget(self.folder if self._state.folder.source.get() else self.empty)
+            self.setCurrentWidget({"empty": self.empty, "folder": self.folder, "run": self.watch}[page])
 
     @guarded(None)
     def showEvent(self, event: QShowEvent) -> None:
@@ -71,6 +80,7 @@ class TrainFoot(QWidget):
     def __init__(self, theme: Theme, state: TrainState) -> None:
         super().__init__()
         self._state = state
+        self._theme = theme
         self.second = Button(theme, "Stop and keep", "stop", tooltip="Stop here and keep the best model")
         self.main_button = Button(theme, "Start", "primary", tooltip="Start learning", keys="Ctrl+Return")
         column = QVBoxLayout(self)
@@ -78,17 +88,20 @@ class TrainFoot(QWidget):
         column.addWidget(make_button_pair(self.second, self.main_button))
         self.main_button.clicked.connect(state.press_main)
         self.second.clicked.connect(state.stop_and_keep)
-        bind_all(self, (state.main_action, state.run.phase, state.run.shown), self._show)
+        bind_all(self, (state.main_action, state.run.phase, state.page), self._show)
+        theme.changed.connect(self._show)
 
-    def _show(self, _: object) -> None:
+    def _show(self, _: object = None) -> None:
         run = self._state.run
         action = self._state.main_action.get()
         text, icon, tooltip = MAIN_TEXTS[action]
         self.main_button.set_text(text)
         self.main_button.set_icon(icon)
         self.main_button.set_tooltip(tooltip, "Ctrl+Return")
-        self.main_button.setEnabled(action != "none")
-        self.second.setVisible(run.is_active or run.phase.get() == "paused")
+        self.main_button.setEnabled(action not in ("none", "queued"))
+        is_run = self._state.page.get() == "run"
+        self.second.set_text("Stop and keep" if self._theme.scale <= LARGE_TEXT else "Keep")
+        self.second.setVisible(is_run and (run.is_active or run.phase.get() == "paused"))
         self.second.setEnabled(run.phase.get() in ("running", "paused"))
 
 
@@ -104,6 +117,8 @@ def make_panel(theme: Theme, state: TrainState, dialogs: FileDialogs) -> PanelVi
         Action("Sample now", ("Ctrl+Shift+G",), state.run.sample_now),
         Action("Open in Explore", ("Ctrl+Shift+X",), lambda: state.play(inspector.run.target)),
         Action("New training", (), state.leave_run),
+        Action("Preview what the model sees", (), state.preview.toggle),
+        Action("Show every file and why", (), state.show_files),
         Action("Choose a folder…", (), stage.ask_folder),
     )
     return PanelView(
@@ -115,7 +130,7 @@ def make_panel(theme: Theme, state: TrainState, dialogs: FileDialogs) -> PanelVi
         undo_history=state.history,
         keep_take=lambda: None,
         actions=actions,
-        close_open=lambda: False,
+        close_open=state.close_pairs,
         zoom=stage.watch.zoom,
         show_smooth=lambda smooth: None,
         set_compact=stage.set_compact,

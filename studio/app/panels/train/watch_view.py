@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
 from studio.app.panels.train import wording
 from studio.app.panels.train.curve_legend_view import CurveLegend
 from studio.app.panels.train.gauge import advice
 from studio.app.panels.train.gauge_view import GaugeView
+from studio.app.panels.train.pairs import copied_text, make_pairs
+from studio.app.panels.train.pairs_view import PairsView
 from studio.app.panels.train.state import TrainState
 from studio.app.panels.train.timeline_view import TimelineView
 from studio.app.widgets.binding import bind, bind_all
@@ -21,7 +23,7 @@ from studio.app.widgets.theme import Theme
 if TYPE_CHECKING:
     from studio.app.panels.train.curve_view import CurveView
 
-FIGURES = 5
+FIGURES = 4
 LOW_ROWS = 1
 """The number of seeds in the timeline of a low window."""
 
@@ -42,6 +44,10 @@ class WatchPage(QWidget):
         self.figures = [
             (Label("–", "figure"), ElidedLabel("", "note", Qt.TextElideMode.ElideRight)) for _ in range(FIGURES)
         ]
+        self.copied = Label("", "figure")
+        self.show_copied = Button(
+            theme, "samples copied", "link", tooltip="Show the samples beside the training artworks nearest to them"
+        )
         self.legend = CurveLegend(theme)
         self.caption = ElidedLabel("", "note", Qt.TextElideMode.ElideRight)
         self.log = Button(theme, "Log", "toggle", tooltip="Show the steps on a logarithmic axis")
@@ -49,15 +55,28 @@ class WatchPage(QWidget):
         self.fit = Button(theme, "Show all", "link", tooltip="Show the whole curve", keys="Ctrl+0")
         self.samples_title = Label("How it learned: the same seeds", "strong")
         self.samples_text = Label("", "note")
+        self.film = Button(theme, "Save as film…", "link", tooltip="Save the samples as an animation or one sound")
         self.timeline = TimelineView(theme)
+        self.pairs = PairsView(theme)
+        self.pairs_title = Label("Samples, each beside its nearest training artwork", "strong")
+        self.pairs_text = Label("", "note", wrap=True)
+        self.close_pairs = Button(theme, "Back to the curve", "link", tooltip="Show the curve again", keys="Esc")
         self._curve_place = QVBoxLayout()
+        self._lower = QStackedWidget()
         self._build()
         run = state.run
         bind_all(self, (run.phase, run.verdict, run.shown, run.fault, run.files_read, run.is_loaded), self._show_head)
-        bind_all(self, (run.progress, run.shown, run.phase), self._show_figures)
+        bind_all(self, (run.progress, run.shown, run.phase, run.compared), self._show_figures)
         run.samples_changed.connect(self._show_samples)
         bind(self, state.scrubbed, self._show_samples)
+        bind_all(self, (state.shows_pairs, run.compared), self._show_pairs)
+        bind(self, state.player.playing, self.timeline.show_playing)
         self.timeline.scrubbed.connect(state.scrub)
+        self.timeline.chosen.connect(state.play_sample)
+        self.film.clicked.connect(state.save_film)
+        self.show_copied.clicked.connect(lambda: state.show_pairs(not state.shows_pairs.get()))
+        self.close_pairs.clicked.connect(state.close_pairs)
+        self.pairs.chosen.connect(state.play_pair)
         self.log.toggled.connect(self._set_log)
         self.fit.clicked.connect(lambda: self.zoom(0))
         theme.changed.connect(self._lay_out)
@@ -76,14 +95,25 @@ class WatchPage(QWidget):
             figures.addWidget(caption, 1, place)
             figures.setColumnStretch(place, 1)
             figures.setColumnMinimumWidth(place, 40)
+        figures.addWidget(self.copied, 0, FIGURES)
+        figures.addWidget(self.show_copied, 1, FIGURES, Qt.AlignmentFlag.AlignLeft)
+        figures.setColumnStretch(FIGURES, 1)
+        history, self._history_column = _make_page()
+        self._history_column.addLayout(self._curve_place, 1)
+        self._history_column.addWidget(make_row(self.legend, self.caption, 0, self.log, self.fit, spacing=12))
+        self._history_column.addWidget(make_row(self.samples_title, 0, self.samples_text, self.film, spacing=12))
+        self._history_column.addWidget(self.timeline)
+        pairs, self._pairs_column = _make_page()
+        self._pairs_column.addWidget(make_row(self.pairs_title, 0, self.close_pairs, spacing=12))
+        self._pairs_column.addWidget(self.pairs_text)
+        self._pairs_column.addWidget(self.pairs, 1)
+        for page in (history, pairs):
+            self._lower.addWidget(page)
         self._column = QVBoxLayout(self)
         self._column.addLayout(head)
         self._column.addWidget(self.gauge)
         self._column.addLayout(figures)
-        self._column.addLayout(self._curve_place, 1)
-        self._column.addWidget(make_row(self.legend, self.caption, 0, self.log, self.fit, spacing=12))
-        self._column.addWidget(make_row(self.samples_title, 0, self.samples_text))
-        self._column.addWidget(self.timeline)
+        self._column.addWidget(self._lower, 1)
 
     def set_compact(self, low: bool) -> None:
         """Leave more room for the curve if the window is low."""
@@ -105,7 +135,9 @@ class WatchPage(QWidget):
         if self.curve is None:
             from studio.app.panels.train.curve_view import CurveView
 
-            self.curve = CurveView(self._theme, self._state.run.curve, self.legend, self.caption)
+            self.curve = CurveView(
+                self._theme, self._state.run.curve, self._state.comparison, self.legend, self.caption
+            )
             self._curve_place.addWidget(self.curve)
 
     def _show_head(self, _: object) -> None:
@@ -114,7 +146,7 @@ class WatchPage(QWidget):
         shown = run.shown.get()
         word = run.verdict.get()
         things = shown.things if shown is not None else "pictures"
-        reason = advice(word, things)
+        reason = advice(word, things, run.copied)
         measured = len(run.curve.held_out) > 0
         self.title.setText(wording.PHASE_WORDS.get(phase, word))
         self.advice.setText(wording.head_text(run, reason, things))
@@ -122,12 +154,12 @@ class WatchPage(QWidget):
 
     def _show_figures(self, _: object) -> None:
         run = self._state.run
-        found = wording.figures(
-            run.shown.get(), run.progress.get(), run.curve, run.seconds.get(), datetime.datetime.now()
-        )
+        *found, (copied, _) = wording.figures(run, datetime.datetime.now())
         for (figure, caption), (value, text) in zip(self.figures, found, strict=True):
             figure.setText(value)
             caption.show_text(text)
+        self.copied.setText(copied)
+        self.show_copied.setVisible(bool(copied))
         self._show_head(None)
 
     def _show_samples(self, _: object = None) -> None:
@@ -136,10 +168,31 @@ class WatchPage(QWidget):
         self.timeline.show_samples(samples, place)
         shown = samples[-1 if place is None else min(place, len(samples) - 1)] if samples else None
         self.samples_text.setText(wording.samples_text(shown.seconds, shown.step) if shown is not None else "")
+        self.film.setVisible(self._state.has_film)
         if not samples:
             self.samples_text.setText("The first appear soon after the start.")
 
+    def _show_pairs(self, _: object = None) -> None:
+        shown = self._state.run.shown.get()
+        compared = self._state.run.compared.get()
+        is_shown = self._state.shows_pairs.get() and compared is not None and shown is not None
+        self._lower.setCurrentIndex(1 if is_shown else 0)
+        if compared is not None and shown is not None and is_shown:
+            self.pairs.show_pairs(make_pairs(compared))
+            self.pairs_text.setText(copied_text(compared, shown.things))
+
     def _lay_out(self) -> None:
         px = self._theme.scaled
+        for column in (self._history_column, self._pairs_column):
+            column.setSpacing(px(8 if self._low else 14))
         self._column.setContentsMargins(px(24), px(12 if self._low else 20), px(24), px(8))
         self._column.setSpacing(px(8 if self._low else 14))
+
+
+def _make_page() -> tuple[QWidget, QVBoxLayout]:
+    """Return an empty page and its column."""
+    page = QWidget()
+    page.setProperty("ground", "none")
+    column = QVBoxLayout(page)
+    column.setContentsMargins(0, 0, 0, 0)
+    return page, column

@@ -3,15 +3,15 @@
 import datetime
 from collections.abc import Mapping
 
+from studio.app.core.text import time_left
 from studio.app.panels.train.costs import span_text
 from studio.app.panels.train.curve import Curve
-from studio.app.panels.train.folder import FolderScan
+from studio.app.panels.train.folder import THINGS, FolderScan
 from studio.app.panels.train.run import Phase, ShownRun, TrainingProcess
 from studio.app.panels.train.settings import WISHES
 from studio.library.runs import RunSummary
 from studio.wire.messages import FolderExamined, TrainingProgress
 
-THINGS = {"pictures": "pictures", "recordings": "sounds", "cycles": "waves"}
 PHASE_WORDS: Mapping[Phase, str] = {
     "starting": "Reading the folder",
     "pausing": "Saving",
@@ -48,6 +48,8 @@ def folder_title(folder: FolderScan) -> str:
         return f"{report.used - folder.left_out_count:,} {THINGS[report.medium]} to learn from"
     if folder.fault.get():
         return "This folder cannot be used"
+    if not folder.busy.get() and folder.source.get():
+        return "Not all files were examined" if folder.total else "Not examined yet"
     return f"Looking at {folder.total:,} files" if folder.total else "Looking at the folder"
 
 
@@ -80,28 +82,41 @@ def run_row(run: RunSummary) -> str:
     return f"{family} · step {run.step:,} of {steps:,}{bits} · {state}"
 
 
-def figures(
-    shown: ShownRun | None, progress: TrainingProgress | None, curve: Curve, seconds: float, now: datetime.datetime
-) -> list[tuple[str, str]]:
+def figures(run: TrainingProcess, now: datetime.datetime) -> list[tuple[str, str]]:
     """Return the figures of a run, each with its caption. Unknown ones are left out, but keep their place."""
-    best = curve.best
-    held_out = curve.held_out
-    steps = f"step {int(curve.steps[-1]):,} of {shown.steps:,}" if shown is not None and len(curve.steps) else ""
+    shown = run.shown.get()
+    progress = run.progress.get()
+    seconds = run.seconds.get()
+    held_out = run.curve.held_out
     unit = "bits/dim" if shown is None or not shown.sample_rate else "bits/sample"
     found = [("", "")] * 5
-    if best is not None:
-        found[0] = (f"{held_out[-1, 1]:.2f}", f"held-out {unit}")
+    if len(held_out):
+        found[0] = (f"{held_out[-1, 1]:.2f}", f"{unit}, held-out")
     if progress is not None and progress.seconds_left:
         end = now + datetime.timedelta(seconds=progress.seconds_left)
-        found[1] = (span_text(progress.seconds_left), f"left, until {end:%H:%M}")
+        found[1] = (span_text(progress.seconds_left), f"left, done at about {end:%H:%M}")
     if seconds:
-        found[2] = (span_text(seconds), steps or "so far")
+        found[2] = (span_text(seconds), f"so far, {_saved_text(progress)}")
     if progress is not None and progress.rate:
         rate = f"{progress.rate:,.0f}" if progress.rate >= 10 else f"{progress.rate:.1f}"
         found[3] = (rate, f"{_unit(shown)} a second")
-    if len(curve.smoothed):
-        found[4] = (f"{curve.smoothed[-1]:.2f}", f"training {unit}")
+    if run.copied:
+        found[4] = (f"{sum(run.copied)} of {len(run.copied)}", "samples copied")
     return found
+
+
+def progress_text(progress: TrainingProgress) -> str:
+    """Return `Step 1,200 · about 4 min left · saved 20 s ago`."""
+    left = f" · {time_left(progress.seconds_left)} left" if progress.seconds_left else ""
+    return f"Step {progress.step:,}{left} · {_saved_text(progress)}"
+
+
+def _saved_text(progress: TrainingProgress | None) -> str:
+    """Return when a run was saved last. One that is not at work is saved."""
+    if progress is None:
+        return "all saved"
+    seconds = progress.unsaved_seconds
+    return f"saved {span_text(seconds)} ago" if seconds >= 1 else "saved now"
 
 
 def _unit(shown: ShownRun | None) -> str:
@@ -139,14 +154,20 @@ def head_text(run: TrainingProcess, reason: str, things: str) -> str:
         case _ if best is None:
             return f"Soon the model is measured on {things} that it never learns from."
         case _:
-            return reason
+            return f"{reason} {_stop_text(run.curve)}".strip()
+
+
+def _stop_text(curve: Curve) -> str:
+    """Return when a run stops by itself; nothing if it does not."""
+    stop = curve.stop_step
+    return f"It stops by itself at step {stop:,}, unless it gets better." if stop is not None else ""
 
 
 def _reading_text(run: TrainingProcess) -> str:
     """Return how far a training is with its files, and what follows."""
     if run.is_loaded.get():
         return "All files are read. The model is being prepared."
-    following = "the best model is saved" if run.is_last_step else "it begins"
+    following = "the best model is saved" if run.only_exports else "it begins"
     count = run.files_read.get()
     if not count:
         return f"Each file is read once, then {following}."

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
@@ -12,6 +13,7 @@ from studio.app.panels.generate.rewind import Marker, RewindBase
 from studio.app.panels.generate.rewind_actions import ADDED_TO_TAKES, ALREADY_DRAWN
 from studio.app.takes import tree
 from studio.library import work
+from studio.library.card import PyramidParts
 from studio.library.work import FixedPixel
 from studio.wire.messages import Array, Failed, Finished, Inpaint, PicturesPreview, Sample, Stopped
 from tests.app.conftest import Opener
@@ -104,6 +106,27 @@ def test_letting_go_of_the_marker_starts_nothing(window: AppState, engine: FakeE
     assert mark(window) == Marker(8)
     window.redo()
     assert mark(window).row == 5
+
+
+@pytest.fixture
+def rows_pyramid(two_models: Path) -> None:
+    """Make `rows` a pyramid: 4 × 4 pixels are drawn row by row, then their details."""
+    parts = PyramidParts(upsampler="details", upsampler_hash="0", coarse_shape=(3, 4, 4))
+    card = make_card("rows", family=("pixelcnn", "PixelCNN"))
+    write_model(two_models, msgspec.structs.replace(card, pyramid=parts))
+    write_model(two_models, make_card("others", family=("pixelcnn", "PixelCNN")))
+
+
+def test_a_pyramid_offers_no_row_to_continue_from_and_no_mixture(
+    rows_pyramid: None, window: AppState, engine: FakeEngine
+) -> None:
+    begin(window, engine)
+    assert window.generate.rewind.base.get() is None
+    assert window.generate.rewind.marker.get() is None
+    assert window.generate.parameters.mix.partners.get() == ()
+    window.generate.rewind_actions.arm_marker()
+    said = window.messages.current.get()
+    assert said is not None and "Choose a model that draws row by row." in said.text
 
 
 def test_the_rows_above_are_asked_to_be_kept_and_the_imposed_pixel_too(window: AppState, engine: FakeEngine) -> None:

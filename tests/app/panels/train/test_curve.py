@@ -6,15 +6,58 @@ import time
 
 import numpy as np
 import pytest
+from PySide6.QtCore import QPointF
 from PySide6.QtGui import QImage, QPainter
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from studio.app.panels.train.comparison import MOST_COMPARED, ComparedCurve, RunComparison
 from studio.app.panels.train.curve import Curve
 from studio.app.panels.train.curve_legend_view import CurveLegend
+from studio.app.panels.train.forecast import StopRule, forecast, stop_step
 from studio.app.widgets.controls import ElidedLabel
 from studio.app.widgets.theme import Theme
 from tests.app.window_fixtures import settle
+
+
+class ShownCurve:
+    """Holds a curve and the view that draws it."""
+
+    def __init__(self, qtbot: QtBot) -> None:
+        from studio.app.panels.train.curve_view import CurveView
+
+        theme = Theme()
+        self.curve = Curve()
+        self.comparison = RunComparison()
+        self.caption = ElidedLabel()
+        self.view = CurveView(theme, self.curve, self.comparison, CurveLegend(theme), self.caption)
+        qtbot.addWidget(self.view)
+        self.view.resize(600, 240)
+        self.view.show()
+        settle()
+
+    def point_at(self, step: float, bits: float) -> None:
+        """Move the pointer over a place of the plot. pyqtgraph drops moves within 10 ms after another one."""
+        QTest.qWait(20)
+        box = self.view.getPlotItem().getViewBox()
+        QTest.mouseMove(self.view.viewport(), self.view.mapFromScene(box.mapViewToScene(QPointF(step, bits))))
+        settle()
+
+    def visible_texts(self) -> set[str]:
+        """Return the texts that are drawn over the curve."""
+        import pyqtgraph as pg
+
+        return {
+            item.textItem.toPlainText()
+            for item in self.view.scene().items()
+            if isinstance(item, pg.TextItem) and item.isVisible()
+        }
+
+    @property
+    def name(self) -> str:
+        """Return the only name of another run that is shown."""
+        (found,) = (text for text in self.visible_texts() if not text.startswith("best"))
+        return found
 
 
 def test_points_are_added_and_the_best_is_known() -> None:
@@ -54,8 +97,13 @@ def test_a_hundred_thousand_points_are_drawn_in_8_ms(qtbot: QtBot) -> None:
     bits = 3 + 5 * np.exp(-steps / 9000) + generator.normal(0, 0.15, len(steps))
     held_out = [float(b) if step % 250 == 249 else None for step, b in zip(steps, bits, strict=True)]
     curve.show_points(zip(steps.tolist(), bits.tolist(), held_out, strict=True))
+    curve.rule.set(StopRule(200_000, 250, 400))
+    comparison = RunComparison()
+    for number in range(MOST_COMPARED):
+        points = np.stack((steps[::250], bits[::250] + number / 5), 1)
+        comparison.curves.set((*comparison.curves.get(), ComparedCurve(str(number), str(number), points)))
     theme = Theme()
-    view = CurveView(theme, curve, CurveLegend(theme), ElidedLabel())
+    view = CurveView(theme, curve, comparison, CurveLegend(theme), ElidedLabel())
     qtbot.addWidget(view)
     view.resize(960, 260)
     view.show()
@@ -78,7 +126,7 @@ def test_the_pointer_reads_the_curve(qtbot: QtBot) -> None:
     curve = Curve()
     legend = CurveLegend(theme)
     caption = ElidedLabel()
-    view = CurveView(theme, curve, legend, caption)
+    view = CurveView(theme, curve, RunComparison(), legend, caption)
     qtbot.addWidget(view)
     view.resize(600, 240)
     view.show()
@@ -124,3 +172,76 @@ studio.close_window()
 """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["False", "True"]
+
+
+RULE = StopRule(steps=4000, evaluate_every=100, patience=8)
+
+
+def _figures(bits: list[float], every: int = 100) -> np.ndarray:
+    return np.array([(every * (place + 1), each) for place, each in enumerate(bits)], float)
+
+
+def test_the_step_at_which_a_run_stops_by_itself_is_known() -> None:
+    assert stop_step(_figures([]), RULE) is None
+    assert stop_step(_figures([7.0, 6.0, 5.0]), RULE) == 1100, "eight figures after the best one"
+    assert stop_step(_figures([7.0, 5.0, 6.0, 6.0]), RULE) == 1000
+    assert stop_step(_figures([7.0, 5.0]), RULE._replace(patience=0)) is None
+    assert stop_step(_figures([7.0, 5.0]), RULE._replace(steps=1000)) is None, "all its steps end it as soon"
+
+
+def test_the_forecast_continues_a_curve_that_falls_and_nothing_else() -> None:
+    steps = np.arange(100, 2001, 100)
+    falling = np.stack((steps, 3 + 5 * (steps / 100) ** -0.7), 1)
+    found = forecast(falling, 10_000)
+    assert found[0, 0] == 2000 and found[-1, 0] == 4000, "it goes as far again, not further"
+    assert found[-1, 1] == pytest.approx(3 + 5 * 40**-0.7, abs=0.02)
+    assert forecast(falling, 2500)[-1, 0] == 2500, "it ends with the run"
+    assert not len(forecast(falling[:5], 10_000)), "five figures are too few"
+    assert not len(forecast(_figures([4.0 + n / 10 for n in range(10)]), 10_000)), "a rise is not foretold"
+    assert not len(forecast(falling, 2000))
+
+
+@pytest.fixture
+def shown(qtbot: QtBot) -> ShownCurve:
+    return ShownCurve(qtbot)
+
+
+def test_other_runs_are_named_under_the_pointer(shown: ShownCurve) -> None:
+    steps = np.arange(0, 101, 10)
+    for title, bits in (("Roses", 4.0), ("Fog", 2.0)):
+        points = np.stack((steps, np.full(len(steps), bits)), 1)
+        shown.comparison.curves.set((*shown.comparison.curves.get(), ComparedCurve(title, title, points)))
+    for step in steps.tolist():
+        shown.curve.add_point(step, 3.0, 3.0)
+    settle()
+    shown.point_at(50, 3.7)
+    assert shown.name == "Roses 4.000"
+    assert shown.caption.text() == "step 50 · Roses 4.000 · Fog 2.000"
+    shown.point_at(50, 2.2)
+    assert shown.name == "Fog 2.000"
+
+
+def test_the_curve_says_where_it_stops_and_how_it_goes_on(shown: ShownCurve) -> None:
+    shown.curve.rule.set(RULE)
+    for step in range(100, 1600, 100):
+        shown.curve.add_point(step, 3.0, 3 + 300 / step)
+    settle()
+    assert {"stops by itself", "if it continues like this"} <= shown.visible_texts()
+    shown.curve.rule.set(None)
+    settle()
+    assert not {"stops by itself", "if it continues like this"} & shown.visible_texts()
+
+
+def test_steps_are_plain_numbers_on_both_axes(shown: ShownCurve) -> None:
+    axis = shown.view.getPlotItem().getAxis("bottom")
+    assert not axis.style["showValues"], "an empty curve has no numbers"
+    for step in range(1, 3000, 10):
+        shown.curve.add_point(step, 3.0, None)
+    settle()
+    assert axis.style["showValues"]
+    assert axis.tickStrings([0.0, 1000.0], 1.0, 1000.0) == ["0", "1,000"]
+    shown.view.set_log(True)
+    settle()
+    for size, labels in ((2000, ["1", "2", "5", "10", "20", "50", "100"]), (200, ["1", "10", "100"])):
+        ((_, places),) = axis.tickValues(0.0, 2.0, size)
+        assert axis.tickStrings(places, 1.0, None) == labels

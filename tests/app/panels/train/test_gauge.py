@@ -25,8 +25,8 @@ def test_held_out_figures_become_a_word(figures: list[float], word: str) -> None
 
 
 def test_the_word_changes_only_if_three_figures_agree() -> None:
-    dearer = [4.1, 4.2, 4.3, 4.4]
-    words = [judge([8.0, 7.0, 6.0, 5.0, 4.0, *dearer, 4.5][:end]) for end in range(1, 11)]
+    rising = [4.1, 4.2, 4.3, 4.4]
+    words = [judge([8.0, 7.0, 6.0, 5.0, 4.0, *rising, 4.5][:end]) for end in range(1, 11)]
     assert words.count("Memorising") == 1, "it needs three figures, each after three that rise"
     assert judge([*FALLING, FALLING[-1] + 0.3]) == "Learning", "one odd figure changes nothing"
 
@@ -36,3 +36,19 @@ def test_every_word_says_what_it_means() -> None:
         for sentence in advice(word, "pictures").rstrip(".").split(". "):
             assert 2 <= len(sentence.split()) <= 12
         assert "{" not in advice(word, "sounds")
+    copied = [True] * 16
+    for sentence in advice("Memorising", "pictures", copied).rstrip(".").split(". "):
+        assert 2 <= len(sentence.split()) <= 12
+    assert advice("Memorising", "pictures", copied) != advice("Memorising", "pictures")
+
+
+@pytest.mark.parametrize(
+    ("copied", "samples", "word"),
+    [(0, 16, "Learning"), (3, 16, "Learning"), (4, 16, "Memorising"), (1, 3, "Learning"), (2, 3, "Memorising")],
+)
+def test_many_copies_mean_that_it_memorises(copied: int, samples: int, word: str) -> None:
+    assert judge(FALLING, [place < copied for place in range(samples)]) == word
+
+
+def test_copies_do_not_hide_trouble() -> None:
+    assert judge([4.0, 4.0, 4.0, 4.0, 4.5, 4.4, 4.6, 4.5], [True] * 16) == "In trouble"

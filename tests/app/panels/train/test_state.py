@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from pytestqt.qtbot import QtBot
 
@@ -14,6 +15,7 @@ from studio.wire.messages import (
     Failed,
     FilesExamined,
     PrepareTraining,
+    Ready,
     ScanFolder,
     SteerTraining,
     Stopped,
@@ -172,7 +174,7 @@ def test_progress_draws_the_curve_and_lists_the_job(bench: TrainBench, folder: P
     assert run.curve.steps.tolist() == [1, 50] and run.curve.best == (50, 7.5)
     (entry,) = bench.window.jobs.jobs.get()
     assert entry.title == "Summer days learns"
-    assert entry.progress_text == "Step 50 of 2,000 · about 2 min left"
+    assert entry.progress_text == "Step 50 · about 2 min left · saved 20 s ago"
     bench.window.jobs.stop_job(entry.job)
     assert bench.engine.stopped == [bench.newest(Train).job]
 
@@ -212,11 +214,12 @@ def test_pause_saves_and_resume_continues_the_same_run(bench: TrainBench, folder
     assert bench.state.run.curve.steps.tolist() == [1, 50], "the curve stays in view"
     config = Path(train.run_folder) / "study.json"
     config.parent.mkdir(parents=True)
-    config.write_text('{"name": "summer-days", "plan": {"steps": 2000}}')
+    saved = {**train.config, "subject": "Like last summer"}
+    config.write_bytes(msgspec.json.encode(saved))
     bench.state.press_main()
     again = bench.newest(Train)
     assert (again.run_folder, again.source) == (train.run_folder, train.source)
-    assert again.config == {"name": "summer-days", "plan": {"steps": 2000}}
+    assert again.config == saved
 
 
 def test_a_training_that_is_stopped_before_its_first_step_leaves_nothing(bench: TrainBench, folder: Path) -> None:
@@ -254,11 +257,35 @@ def test_a_paused_run_can_be_kept_too(bench: TrainBench, folder: Path) -> None:
     bench.stop()
     config = Path(train.run_folder) / "study.json"
     config.parent.mkdir(parents=True)
-    config.write_text("{}")
+    config.write_bytes(msgspec.json.encode(train.config))
     bench.state.stop_and_keep()
-    assert bench.count(Train) == 2 and not bench.count(SteerTraining)
-    bench.learn(2, 7.9)
-    assert bench.newest(SteerTraining).action == "finish" and bench.state.run.phase.get() == "finishing"
+    kept = bench.newest(Train)
+    assert bench.count(Train) == 2 and kept.only_export and not kept.force, "no further step is needed"
+    bench.write_model(is_final=True)
+    bench.finish()
+    assert bench.state.run.phase.get() == "finished"
+
+
+def test_a_run_whose_files_have_changed_can_learn_from_them_or_be_kept(bench: TrainBench, folder: Path) -> None:
+    train = bench.start(folder)
+    bench.state.press_main()
+    bench.stop()
+    config = Path(train.run_folder) / "study.json"
+    config.parent.mkdir(parents=True)
+    config.write_bytes(msgspec.json.encode(train.config))
+    for button, only_export in ((0, False), (1, True)):
+        bench.state.run.resume()
+        asked = bench.newest(Train)
+        assert not asked.force
+        reason = '"Summer days" was trained on other artworks. Nothing was changed.'
+        bench.engine.emit_events(Failed(job=asked.job, reason=reason, can_force=True))
+        said = bench.window.messages.current.get()
+        assert said is not None and [name for name, _ in said.buttons] == ["Learn from these files", "Keep the best"]
+        bench.window.messages.press_button(button)
+        assert bench.newest(Train).force and bench.newest(Train).only_export is only_export
+        bench.stop()
+    bench.state.run.resume()
+    assert not bench.newest(Train).force, "it is asked again each time"
 
 
 def test_the_newest_weights_can_be_played_with_meanwhile(bench: TrainBench, folder: Path, studio_home: Path) -> None:
@@ -287,16 +314,6 @@ def test_a_dead_engine_loses_no_run(bench: TrainBench, folder: Path) -> None:
     assert bench.state.run.phase.get() == "failed"
     assert "until its last save is kept" in bench.state.run.fault.get()
     assert bench.state.main_action.get() == "resume"
-
-
-def test_a_second_folder_waits_while_a_training_is_at_work(bench: TrainBench, folder: Path, tmp_path: Path) -> None:
-    bench.start(folder)
-    other = tmp_path / "other"
-    other.mkdir()
-    bench.window.open_dropped([other])
-    assert bench.state.folder.source.get() == str(folder) and bench.count(ScanFolder) == 1
-    said = bench.window.messages.current.get()
-    assert said is not None and "is learning" in said.text
 
 
 def test_a_folder_of_the_last_time_is_examined_when_the_panel_opens(bench: TrainBench, folder: Path) -> None:
@@ -347,7 +364,7 @@ def test_a_training_does_not_wait_for_a_question_that_failed(bench: TrainBench, 
 def test_the_same_folder_can_be_chosen_again(bench: TrainBench, folder: Path) -> None:
     bench.window.open_dropped([folder])
     bench.engine.die()
-    assert "Choose the folder again" in bench.state.folder.fault.get()
+    assert 'Click "Look again"' in bench.state.folder.fault.get()
     bench.window.open_dropped([folder])
     assert bench.count(ScanFolder) == 2 and bench.state.folder.busy.get()
 
@@ -395,7 +412,7 @@ def test_files_that_a_training_reads_are_counted(bench: TrainBench, folder: Path
     bench.stop()
     config = Path(train.run_folder) / "study.json"
     config.parent.mkdir(parents=True)
-    config.write_text("{}")
+    config.write_bytes(msgspec.json.encode(train.config))
     bench.state.stop_and_keep()
     run = bench.state.run
     assert wording.head_text(run, "", "pictures") == "Each file is read once, then the best model is saved."
@@ -457,3 +474,19 @@ def test_samples_that_are_gone_are_not_looked_at(bench: TrainBench, folder: Path
     bench.draw(30)  # the run went back to an earlier save
     assert [one.step for one in bench.state.run.samples] == [10, 30]
     assert bench.state.scrubbed.get() is None
+
+
+def test_the_presets_of_the_family_are_offered(bench: TrainBench, folder: Path) -> None:
+    settings = bench.state.settings
+    bench.open_folder(folder)
+    settings.choose_preset("large")
+    families = {
+        "glow": {"presets": {"tiny": {}, "large": {}}},
+        "pixelcnn_pp": {"presets": {"small": {}, "paper": {}}},
+    }
+    bench.engine.emit_events(Ready(device="Processor", families=families))
+    assert settings.presets.get() == ("tiny", "large") and settings.preset.get() == "large"
+    settings.choose_family("pixelcnn_pp")
+    assert settings.presets.get() == ("small", "paper") and settings.preset.get() == "small"
+    bench.prepare()
+    assert bench.newest(PrepareTraining).preset == "small"

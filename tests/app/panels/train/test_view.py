@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -12,6 +13,7 @@ from studio.app.panels.train.bar_view import TrainBar
 from studio.app.panels.train.inspector_view import TrainInspector
 from studio.app.panels.train.view import TrainFoot, TrainStage
 from studio.app.widgets.controls import SegmentedControl
+from studio.library import runs
 from studio.wire.messages import PrepareTraining, SteerTraining, Train
 from tests.app.fake_model import make_card, write_model
 from tests.app.panels.train.bench import TrainBench
@@ -80,7 +82,8 @@ def test_the_folder_is_shown_with_counts_sentences_and_thumbnails(parts: Parts, 
     parts.click(page.filter.button_of("odd"))
     assert page.thumbnails.numbers == [3]
     parts.click(page.filter.button_of("unused"))
-    assert page.names.toPlainText() == '"notes.txt" is not a picture'
+    shown = page.files.model()
+    assert [shown.index(0, column).data() for column in (0, 1)] == ["notes.txt", "skipped: is not a picture"]
     parts.click(page.filter.button_of("all"))
     index = page.thumbnails.model().index(5, 0)
     QTest.mouseClick(page.thumbnails.viewport(), LEFT, pos=page.thumbnails.visualRect(index).center())
@@ -104,13 +107,15 @@ def test_each_setting_has_a_control(parts: Parts, folder: Path) -> None:
     parts.bench.prepare()
     settle()
     model = parts.inspector.model
+    preparation = parts.inspector.preparation
     settings = parts.state.settings
     parts.click(model.preset.button_of("small"))
     assert settings.preset.get() == "small"
-    parts.click(model.colours.button_of("grey"))
+    parts.click(preparation.fold)
+    parts.click(preparation.colours.button_of("grey"))
     assert settings.grey.get()
-    model.picture_size.setCurrentIndex(model.picture_size.findData(64))
-    model.picture_size.activated.emit(model.picture_size.currentIndex())
+    preparation.picture_size.setCurrentIndex(preparation.picture_size.findData(64))
+    preparation.picture_size.activated.emit(preparation.picture_size.currentIndex())
     assert settings.size.get() == 64
     model.family.setCurrentIndex(model.family.findData("pixelcnn_pp"))
     model.family.activated.emit(model.family.currentIndex())
@@ -191,7 +196,10 @@ def test_a_run_is_watched(parts: Parts, folder: Path) -> None:
     settle()
     watch = parts.stage.watch
     assert watch.title.text() == "Learning"
-    assert [figure.text() for figure, _ in watch.figures] == ["4.00", "2 min", "2 min", "210", "3.24"]
+    assert [figure.text() for figure, _ in watch.figures] == ["4.00", "2 min", "2 min", "210"]
+    assert watch.figures[2][1].text() == "so far, saved 20 s ago"
+    assert watch.figures[1][1].text().startswith("left, done at about ")
+    assert not watch.show_copied.isVisible(), "no samples were compared yet"
     assert watch.curve is not None and watch.curve.isVisible()
     assert len(watch.timeline.samples) == 3 and watch.samples_text.text() == "after 80 s, step 800"
     index = watch.timeline.model().index(0, 0)
@@ -302,3 +310,76 @@ def test_samples_of_the_same_step_replace_each_other(parts: Parts, folder: Path)
     settle()
     assert parts.stage.watch.timeline.samples == tuple(parts.state.run.samples)
     assert len(parts.stage.watch.timeline.samples) == 1
+
+
+def test_a_drag_over_the_timeline_shows_it_like_a_film(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    for step in (10, 20, 30, 40, 50):
+        parts.bench.draw(step)
+    settle()
+    timeline = parts.stage.watch.timeline
+    seen: list[int | None] = []
+    chosen: list[tuple[int, int]] = []
+    parts.state.scrubbed.changed.connect(seen.append)
+    timeline.chosen.connect(lambda place, row: chosen.append((place, row)))
+    middles = [timeline.visualRect(timeline.model().index(place, 0)).center() for place in range(5)]
+    QTest.mousePress(timeline.viewport(), LEFT, pos=middles[3])
+    for place in (2, 1, 0):
+        QTest.mouseMove(timeline.viewport(), middles[place])
+    QTest.mouseRelease(timeline.viewport(), LEFT, pos=middles[0])
+    assert seen == [3, 2, 1, 0] and not chosen, "a drag plays nothing"
+    QTest.mouseClick(timeline.viewport(), LEFT, pos=middles[2])
+    assert chosen == [(2, 1)], "the middle of three"
+    QTest.keyClick(timeline, Qt.Key.Key_Space)
+    assert chosen[1:] == [(2, 0)]
+    assert parts.stage.watch.film.isVisible()
+
+
+def test_copies_are_shown_beside_what_they_copy(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    parts.bench.compare(100, tuple(0.7 + n / 100 for n in range(16)))
+    settle()
+    watch = parts.stage.watch
+    assert watch.copied.text() == "0 of 16" and watch.show_copied.text() == "samples copied"
+    assert parts.studio.state.messages.current.get() is None
+    parts.bench.compare(200, (0.9, 0.8, 0.3, 0.2, *[0.1] * 2, *[1.1] * 10))
+    settle()
+    assert watch.copied.text() == "4 of 16" and watch.title.text() == "Memorising"
+    said = parts.studio.state.messages.current.get()
+    assert said is not None and said.text == "4 of 16 samples are copies of training pictures."
+    parts.click(watch.show_copied)
+    assert watch.pairs.isVisible() and watch.curve is not None and not watch.curve.isVisible()
+    assert [pair.distance for pair in watch.pairs.pairs[:5]] == [0.1, 0.1, 0.2, 0.3, 0.8]
+    first = watch.pairs.pairs[0]
+    assert (first.nearest == first.sample + 5).all() and first.caption == "Copy, 10 % of usual"
+    assert watch.pairs_text.text() == "4 of 16 are copies, far nearer to training pictures than unseen ones."
+    QTest.keyClick(parts.studio.window, Qt.Key.Key_Escape)
+    settle()
+    assert watch.curve.isVisible() and not watch.pairs.isVisible()
+
+
+def test_a_run_of_before_has_its_copies(parts: Parts, finished_run: Path, qtbot: QtBot) -> None:
+    pictures = np.full((4, 8, 8, 3), 50, np.uint8)
+    runs.write_compared(finished_run, runs.ComparedSamples(30, pictures, pictures, (0.1, 0.2, 0.9, 1.0)))
+    parts.state.past.refresh()
+    qtbot.waitUntil(lambda: "old" in parts.inspector.past.buttons)
+    settle()
+    parts.click(parts.inspector.past.buttons["old"])
+    qtbot.waitUntil(lambda: parts.stage.watch.copied.text() == "2 of 4")
+    parts.click(parts.stage.watch.show_copied)
+    assert len(parts.stage.watch.pairs.pairs) == 4
+
+
+def test_a_thumbnail_under_the_pointer_may_belong_to_the_folder_before(
+    parts: Parts, folder: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    parts.bench.open_folder(folder)
+    thumbnails = parts.stage.folder.thumbnails
+    qtbot.waitUntil(lambda: len(thumbnails.numbers) == 20)
+    index = thumbnails.model().index(5, 0)
+    assert index.data(Qt.ItemDataRole.ToolTipRole) == "5.png"
+    other = tmp_path / "other"
+    other.mkdir()
+    parts.studio.state.open_dropped([other])
+    assert index.data(Qt.ItemDataRole.ToolTipRole) is None
+    qtbot.waitUntil(lambda: not thumbnails.numbers)

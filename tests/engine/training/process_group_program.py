@@ -12,7 +12,7 @@ from studio import zoo
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
 from studio.engine.levels import TrainingExamples
-from studio.engine.training import distributed
+from studio.engine.training import distributed, gradients
 from studio.engine.training.recordings import CutExamples
 
 ROWS = 7
@@ -26,6 +26,10 @@ RECIPES: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "classes": ((3, 8, 8), {"family": "glow", "scales": 1, "depth": 1, "width": 8, "classes": 3}),
     "free bits": ((1, 8, 8), {"family": "vae_flow", "hidden": 16, "free_bits": 0.2}),
     "cuts of recordings": ((64,), {"family": "wavenet", "cycles": 1, "layers": 2, "channels": 8, "skip": 8}),
+    "followed recordings": (
+        (64,),
+        {"family": "wavenet", "cycles": 1, "layers": 2, "channels": 8, "skip": 8, "follows_loudness": True, "hop": 16},
+    ),
 }
 
 
@@ -44,7 +48,7 @@ class SharedModel:
         return True
 
 
-def compare(team: distributed.Team, shape: tuple[int, ...], recipe: dict[str, Any]) -> float:
+def compare(group: distributed.ProcessGroup, shape: tuple[int, ...], recipe: dict[str, Any]) -> float:
     """Return the largest difference of loss, gradients and statistics, each relative to the largest of its kind."""
     model = zoo.recipe_from_fields(recipe).build(shape, 256)
     stream = torch.Generator().manual_seed(1)
@@ -54,23 +58,23 @@ def compare(team: distributed.Team, shape: tuple[int, ...], recipe: dict[str, An
     batch = make_batch(model, stream)
     model.train()
     torch.manual_seed(2)
-    distributed.Team().backward(model, batch, bf16=False)  # initialises what depends on data
+    gradients.compute_gradients(model, batch, 1, bf16=False)  # initialises what depends on data
     model.zero_grad()
     shared = copy.deepcopy(model)
-    if not team.is_first:  # all continue with what the first process has
+    if not group.is_first:  # all continue with what the first process has
         with torch.no_grad():
             for parameter in shared.parameters():
                 parameter += 1
     torch.manual_seed(3)
-    loss = distributed.Team().backward(model, batch, bf16=False)
-    team.connect_run(SharedModel(shared))
-    torch.manual_seed(3 + team.rank)
-    team.begin_step(torch.device("cpu"), ends_early=False)
-    whole = team.backward(shared, batch, bf16=False)
-    team.end_step()
-    gradients = [gradients_of(model), gradients_of(shared)]
+    loss = gradients.compute_gradients(model, batch, 1, bf16=False)
+    group.connect_run(SharedModel(shared))
+    torch.manual_seed(3 + group.rank)
+    group.begin_step(torch.device("cpu"), ends_early=False)
+    whole = group.backward(shared, batch, bf16=False)
+    group.end_step()
+    both = [gradients_of(model), gradients_of(shared)]
     buffers = [list(each.buffers()) for each in (model, shared)]
-    return max(abs(loss / whole - 1), difference(*gradients), difference(*buffers))
+    return max(abs(loss / whole - 1), difference(*both), difference(*buffers))
 
 
 def gradients_of(model: Model) -> list[Tensor]:
@@ -92,14 +96,15 @@ def make_batch(model: Model, stream: torch.Generator) -> TrainingExamples:
     x = torch.randint(256, (ROWS, model.receptive_field + 32), generator=stream, dtype=torch.int32)
     for row in range(ROWS):
         x[row, x.shape[1] - 4 * row :] = -1
-    return CutExamples(x)
+    signals = torch.randn(ROWS, model.net.local, 3, generator=stream)
+    return CutExamples(x, model.condition(None, signals, ROWS))
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    with distributed.join_team() as team:
-        found = {name: compare(team, shape, recipe) for name, (shape, recipe) in RECIPES.items()}
-    if team.is_first:
+    with distributed.join_process_group() as group:
+        found = {name: compare(group, shape, recipe) for name, (shape, recipe) in RECIPES.items()}
+    if group.is_first:
         print(json.dumps(found))
 
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from PySide6.QtCore import QEasingCurve, QEvent, QObject, QPropertyAnimation, Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QGraphicsOpacityEffect, QHBoxLayout
+from PySide6.QtCore import QAbstractAnimation, QEasingCurve, QEvent, QObject, Qt, QTimer, QVariantAnimation, Signal
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
 from studio.app.widgets.controls import Button, ElidedLabel, Label, announce
@@ -15,6 +16,45 @@ STAY_TIMES = {"info": 8000, "warn": 16000}
 FADE_TIME = 160
 """Milliseconds."""
 _SEVERITIES = {"info": ("check", "accent"), "warn": ("warn", "warn"), "failed": ("warn", "danger")}
+
+
+class FadingCover(QWidget):
+    """Covers a widget with its background, ever more transparently. It takes no mouse events.
+
+    It replaces Qt's opacity effect: a window with it crashed twice while it was resized.
+    """
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._fading = QVariantAnimation(self)
+        self._fading.setDuration(FADE_TIME)
+        self._fading.setStartValue(1.0)
+        self._fading.setEndValue(0.0)
+        self._fading.setEasingCurve(QEasingCurve.Type.OutCubic)
+        self._fading.valueChanged.connect(lambda _: self.update())
+        self._fading.finished.connect(self.hide)
+        self.hide()
+
+    def fade(self) -> None:
+        """Begin to fade, unless it fades already."""
+        if self._fading.state() != QAbstractAnimation.State.Running:
+            self.show()
+            self.raise_()
+            self._fading.start()
+
+    def stop(self) -> None:
+        """Take the cover away at once."""
+        self._fading.stop()
+        self.hide()
+
+    @guarded(None)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colour = self._theme.colour("window")
+        colour.setAlphaF(self._fading.currentValue())
+        with QPainter(self) as painter:
+            painter.fillRect(self.rect(), colour)
 
 
 class MessageBar(QFrame):
@@ -48,16 +88,7 @@ class MessageBar(QFrame):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._dismiss_if_unused)
-        self._opacity = QGraphicsOpacityEffect(self)
-        """The fading effect. It is switched off after the fade, not deleted, because Qt may be painting with it."""
-        self._opacity.setEnabled(False)
-        self.setGraphicsEffect(self._opacity)
-        self._fading = QPropertyAnimation(self._opacity, b"opacity", self)
-        self._fading.setDuration(FADE_TIME)
-        self._fading.setStartValue(0.0)
-        self._fading.setEndValue(1.0)
-        self._fading.setEasingCurve(QEasingCurve.Type.OutCubic)
-        self._fading.finished.connect(lambda: self._opacity.setEnabled(False))
+        self._cover = FadingCover(theme, self)
         self.installEventFilter(self)
         theme.changed.connect(self._tint)
         self.hide()
@@ -66,6 +97,7 @@ class MessageBar(QFrame):
         self._timer.stop()
         self.setVisible(message is not None)
         if message is None:
+            self._cover.stop()
             return
         self._severity = message.severity
         answered = message.severity == "failed" or (message.severity == "warn" and message.buttons)
@@ -92,10 +124,8 @@ class MessageBar(QFrame):
 
     def _fade_in(self) -> None:
         """Fade in, unless motion is reduced."""
-        if self._theme.reduced_motion or self._fading.state() == QPropertyAnimation.State.Running:
-            return
-        self._opacity.setEnabled(True)
-        self._fading.start()
+        if not self._theme.reduced_motion:
+            self._cover.fade()
 
     def _dismiss_if_unused(self) -> None:
         """Dismiss the message, unless the pointer or the focus is on it: then it waits again."""
@@ -113,6 +143,11 @@ class MessageBar(QFrame):
         px = self._theme.scaled
         self._row.setContentsMargins(px(12), 0, px(4), 0)
         self._row.setSpacing(px(8))
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._cover.setGeometry(self.rect())
 
     @guarded(False)
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

@@ -32,6 +32,7 @@ from studio.app.widgets.action import Action
 from studio.app.widgets.controls import Label
 from studio.app.window import message_bar
 from studio.app.window.geometry_keeper import GeometryKeeper
+from studio.app.window.message_bar import FadingCover
 from studio.media import export
 from studio.wire.messages import Diagnosis, Doctor, Finished
 from tests.app.window_fixtures import OpenedWindow, WindowOpener, picture, settle
@@ -208,13 +209,30 @@ def test_information_goes_by_itself_and_failures_stay(
 
 def test_a_message_comes_softly_unless_nothing_may_move(studio: OpenedWindow, qtbot: QtBot) -> None:
     line = studio.window.message
+    cover = line.findChild(FadingCover)
+    pressed: list[int] = []
+    studio.state.messages.show_message("Saved.", "warn", ("Show", lambda: pressed.append(1)))
+    settle()
+    assert cover.isVisible() and cover.geometry() == line.rect()
+    QTest.mouseClick(line.childAt(line.buttons[0].geometry().center()), Qt.MouseButton.LeftButton)
+    assert pressed == [1], "a message that still fades in can be answered"
+    assert not line.isVisible()
     studio.state.messages.show_message("Saved.")
-    assert line.graphicsEffect().isEnabled()
-    qtbot.waitUntil(lambda: not line.graphicsEffect().isEnabled())
+    assert cover.isVisible()
+    qtbot.waitUntil(lambda: not cover.isVisible())
+    assert line.isVisible()
     studio.state.preferences.reduced_motion.set(True)
     studio.state.messages.show_message("Saved again.")
     assert line.isVisible()
-    assert not line.graphicsEffect().isEnabled()
+    assert not cover.isVisible()
+
+
+def test_no_widget_has_an_effect_of_qt(studio: OpenedWindow) -> None:
+    """A window with a fading effect crashed when it was resized."""
+    for name in PANELS:
+        studio.state.show_panel(name)
+        settle()
+    assert not [widget for widget in studio.window.findChildren(QWidget) if widget.graphicsEffect() is not None]
 
 
 def test_the_engine_state_is_shown_and_its_messages_are_kept(studio: OpenedWindow) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from studio.library import earlier_keys, storage
 SAMPLES_FOLDER = "samples"
 OUTCOME_FILE = "outcome.json"
 SOURCE_FILE = "source.json"
+LOCK_FILE = "lock"
+"""A training holds a lock on it (studio/engine/training/run_lock.py)."""
 LOG_FILE = "log.jsonl"
 NEAREST_FILE = "nearest.safetensors"
 COPIED_DISTANCE = 0.5
@@ -77,21 +80,6 @@ class RunConfig(msgspec.Struct, frozen=True):
     sample_rate: int = 0
 
 
-class RunSummary(msgspec.Struct, frozen=True):
-    """Describes a run: its config, its progress, and its end if it has ended."""
-
-    folder: Path
-    config: RunConfig
-    step: int
-    seconds: float
-    curve: tuple[CurvePoint, ...]
-    outcome: RunOutcome | None
-    changed: float
-    """When it was saved last, in seconds since 1970."""
-    source: str = ""
-    """The folder or pack that it learns from; empty if unknown."""
-
-
 class ComparedSamples(msgspec.Struct, frozen=True, eq=False):
     """Holds the newest samples of a run, each with its nearest training artwork.
 
@@ -123,6 +111,27 @@ class RunSamples(msgspec.Struct, frozen=True, eq=False):
     artworks: np.ndarray
 
 
+class RunSummary(msgspec.Struct, frozen=True):
+    """Describes a run: its config, its progress, and its end if it has ended."""
+
+    folder: Path
+    config: RunConfig
+    step: int
+    seconds: float
+    curve: tuple[CurvePoint, ...]
+    outcome: RunOutcome | None
+    changed: float
+    """When it was saved last, in seconds since 1970."""
+    source: str = ""
+    """The folder or pack that it learns from; empty if unknown."""
+    newest: RunSamples | None = None
+    """The samples that were drawn last."""
+
+
+class RunInUse(ValueError):
+    """Reports in a sentence that a program trains a run."""
+
+
 def list_runs() -> list[RunSummary]:
     """List the runs of this computer, the one that was saved last first. Damaged ones are left out."""
     home = storage.home_folder("runs")
@@ -145,7 +154,8 @@ def read_run(folder: Path) -> RunSummary | None:
             progress = _read_progress(path)
             curve = tuple((int(step), float(loss), held_out) for step, loss, held_out in progress["loss_curve"])
             step, seconds, changed = int(progress["step"]), float(progress["seconds"]), path.stat().st_mtime
-            return RunSummary(folder, config, step, seconds, curve, read_outcome(folder), changed, read_source(folder))
+            outcome, source = read_outcome(folder), read_source(folder)
+            return RunSummary(folder, config, step, seconds, curve, outcome, changed, source, _read_newest(folder))
     return None
 
 
@@ -189,16 +199,24 @@ def read_log(folder: Path) -> list[LogLine]:
 
 def read_samples(folder: Path) -> list[RunSamples]:
     """Return all samples of a run, oldest first."""
-    found = []
-    for path in sorted((folder / SAMPLES_FOLDER).glob("*.safetensors")):
+    return list(_samples_of(sorted((folder / SAMPLES_FOLDER).glob("*.safetensors"))))
+
+
+def _read_newest(folder: Path) -> RunSamples | None:
+    """Return the newest samples of a run that can be read; None without any."""
+    return next(_samples_of(sorted((folder / SAMPLES_FOLDER).glob("*.safetensors"), reverse=True)), None)
+
+
+def _samples_of(paths: Sequence[Path]) -> Iterator[RunSamples]:
+    """Yield the samples of files. Others and damaged ones are left out."""
+    for path in paths:
         name = _SAMPLES.fullmatch(path.name)
         if name is None:
             continue
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, SafetensorError):
             data = path.read_bytes()
             artworks = safetensors.numpy.load(data)["artworks"]
-            found.append(RunSamples(int(name[1]), float(_read_metadata(data)["seconds"]), artworks))
-    return found
+            yield RunSamples(int(name[1]), float(_read_metadata(data)["seconds"]), artworks)
 
 
 def read_compared(folder: Path) -> ComparedSamples | None:
@@ -242,6 +260,15 @@ def read_source(folder: Path) -> str:
         return msgspec.json.decode((folder / SOURCE_FILE).read_bytes(), type=str)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return ""
+
+
+def move_to_bin(folder: Path) -> Path:
+    """Move a run to the bin, and return its new path. Raises storage.NotSaved, or RunInUse if it is being trained."""
+    lock = storage.lock_file(folder / LOCK_FILE)
+    if lock is None:
+        raise RunInUse(f'"{folder.name}" is being trained. Wait until it ends.')
+    os.close(lock)  # Windows moves no folder with an open file
+    return storage.move_to_bin(folder)
 
 
 def write_source(folder: Path, source: str) -> None:

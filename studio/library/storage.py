@@ -260,6 +260,20 @@ def move_to_bin(path: Path) -> Path:
     return target
 
 
+def move_from_bin(path: Path, target: Path) -> None:
+    """Move a file or folder out of the bin to where it was. Raises NotSaved, also if something else is there now."""
+    target = Path(target).absolute()
+    try:
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        _create_folders(target.parent)
+        shutil.move(path, target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        reason = "its name is in use again" if error.errno == errno.EEXIST else describe_obstacle(path, error)
+        raise _storage_error(target, error, "taken from the bin", "It is still there.", 0, reason) from error
+
+
 def delete_file(path: Path) -> None:
     """Remove a file of the studio that nothing refers to any more. For the user's files use `move_to_bin`."""
     with contextlib.suppress(FileNotFoundError):

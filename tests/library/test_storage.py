@@ -463,3 +463,16 @@ def test_a_lock_in_a_protected_folder_says_why_it_failed(studio_home: Path) -> N
     (studio_home / "data").write_text("a file where the folder should be")
     with pytest.raises(NotSaved, match="was not made"):
         storage.lock_file(storage.home_folder("data") / "window.lock")
+
+
+def test_what_was_binned_goes_back_unless_its_place_is_taken(tmp_path: Path, studio_home: Path) -> None:
+    run = tmp_path / "runs" / "garden"
+    run.mkdir(parents=True)
+    (run / "study.json").write_text("{}")
+    binned = storage.move_to_bin(run)
+    run.mkdir()
+    with pytest.raises(storage.NotSaved, match="its name is in use again. It is still there"):
+        storage.move_from_bin(binned, run)
+    run.rmdir()
+    storage.move_from_bin(binned, run)
+    assert (run / "study.json").read_text() == "{}" and not binned.exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from studio.library import storage
+from studio.library.runs import LOCK_FILE
 
 
 class LockHolder(msgspec.Struct, frozen=True):
@@ -29,7 +30,7 @@ def hold_run(run: Path) -> Iterator[None]:
 
     Raises RunLocked if another training holds the run, and storage.NotSaved if the folder cannot be made.
     """
-    lock = storage.lock_file(run / "lock")
+    lock = storage.lock_file(run / LOCK_FILE)
     if lock is None:
         raise _refusal(run)
     try:
@@ -39,16 +40,16 @@ def hold_run(run: Path) -> Iterator[None]:
     finally:
         os.close(lock)
         if not (run / "study.json").exists():
-            for name in ("holder.json", "lock"):
+            for name in ("holder.json", LOCK_FILE):
                 storage.delete_file(run / name)
             storage.remove_if_empty(run)
 
 
 def check_run(run: Path) -> None:
     """Raise RunLocked if another training holds a run, without taking it."""
-    if not (run / "lock").exists():
+    if not (run / LOCK_FILE).exists():
         return
-    lock = storage.lock_file(run / "lock")
+    lock = storage.lock_file(run / LOCK_FILE)
     if lock is None:
         raise _refusal(run)
     os.close(lock)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPointF, QSize, Qt
 from PySide6.QtGui import QMouseEvent, QPen
 
 from studio.app.core.guard import guarded
@@ -17,6 +17,8 @@ BEST_SIZE = 11
 """Pixels of a held-out point, and of the best one."""
 SHOWN_HELD_OUT = 400
 """The most held-out points that are drawn. Qt draws their lines of two pixels slowly."""
+LEAST_HEIGHT = 100
+"""Logical pixels below which the page scrolls instead."""
 STOP_TEXT = "stops by itself"
 FORECAST_TEXT = "if it continues like this"
 
@@ -161,6 +163,11 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
             self._plot.getViewBox().scaleBy(x=1.5**-by)
         else:
             self.show_all()
+
+    @guarded(QSize(200, LEAST_HEIGHT))
+    def sizeHint(self) -> QSize:
+        """Return the least size: the curve takes what is left."""
+        return QSize(self._theme.scaled(200), self._theme.scaled(LEAST_HEIGHT))
 
     @guarded(None)
     def showEvent(self, event: object) -> None:

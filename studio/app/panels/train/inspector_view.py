@@ -1,12 +1,13 @@
 """Shows the settings of the next training or the actions of a run, and the past runs."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLineEdit
 
 from studio.app.panels.train import costs, wording
 from studio.app.panels.train.form_view import make_form
 from studio.app.panels.train.preparation_view import PreparationSection
 from studio.app.panels.train.recipe_view import RecipeSection
+from studio.app.panels.train.runs_view import RunsSection
 from studio.app.panels.train.settings import PRESETS
 from studio.app.panels.train.state import TrainState
 from studio.app.widgets.binding import bind, bind_all
@@ -22,9 +23,6 @@ from studio.app.widgets.controls import (
     set_tooltip,
 )
 from studio.app.widgets.theme import Theme
-
-MAX_RUNS = 12
-"""The most past runs that are listed."""
 
 
 class AtWorkSection(Column):
@@ -265,37 +263,6 @@ class RunSection(Column):
         self.play.setEnabled(able)
         self.generate.setEnabled(able)
         self.generate.setVisible(self.target != "sound")
-
-
-class RunsSection(Column):
-    """Lists the past runs. A click shows one."""
-
-    def __init__(self, theme: Theme, state: TrainState) -> None:
-        super().__init__(theme, 6)
-        self._state = state
-        self.buttons: dict[str, Button] = {}
-        self._list = QVBoxLayout()
-        self._list.setSpacing(4)
-        self.add_section("Past runs")
-        self.rows.addLayout(self._list)
-        bind_all(self, (state.past.runs, state.run.shown, state.run.phase, state.page), self._show)
-
-    def _show(self, _: object) -> None:
-        runs = self._state.past.runs.get()[:MAX_RUNS]
-        shown = self._state.run.shown.get() if self._state.page.get() == "run" else None
-        active = self._state.run.is_active
-        self.setVisible(bool(runs))
-        clear_layout(self._list)
-        self.buttons = {}
-        for run in runs:
-            here = shown is not None and shown.folder == run.folder
-            button = Button(self._theme, run.config.title, "fold", tooltip="Show the curve and samples of this run")
-            button.setEnabled(not active and not here)
-            button.clicked.connect(lambda checked=False, name=run.folder.name: self._state.show_run(name))
-            self.buttons[run.folder.name] = button
-            self._list.addWidget(button)
-            words = "at work" if here and active else wording.run_row(run)
-            self._list.addWidget(ElidedLabel(words, "note"))
 
 
 class TrainInspector(Column):

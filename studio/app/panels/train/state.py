@@ -70,7 +70,7 @@ class TrainState(PanelState):
         self.preview = ExamplePreview(engine, self.folder, self.settings, card, messages, self)
         self.file_report = FileReport(self.folder, messages, self)
         self.run = TrainingProcess(engine, self)
-        self.past = PastRuns(self)
+        self.past = PastRuns(messages, self)
         self.comparison = RunComparison(self)
         self.film = FilmExport(messages, self)
         self.player = SamplePlayer(card, messages, self)
@@ -259,6 +259,18 @@ class TrainState(PanelState):
         if run is not None:
             self.comparison.toggle(run)
 
+    def delete_run(self, name: str) -> None:
+        """Move a past run to the bin. Its model is kept, and Undo brings the run back."""
+        run = self.past.find(name)
+        shown = self.run.shown.get()
+        is_shown = shown is not None and run is not None and shown.folder == run.folder
+        if run is None or (is_shown and self.run.is_active):
+            return
+        if is_shown:
+            self.leave_run()
+        self.comparison.remove(name)
+        self.past.delete(run)
+
     def show_run_at_work(self) -> None:
         """Show the run again after the next one was prepared."""
         self.prepares_next.set(False)
@@ -322,6 +334,7 @@ class TrainState(PanelState):
     def _show_read(self, run: RunSummary, artworks: RunArtworks) -> None:
         self.scrubbed.set(None)
         self.prepares_next.set(False)
+        self.comparison.remove(run.folder.name)
         self.run.show_run(run, *artworks)
 
     def _warn_of_copies(self, verdict: str) -> None:

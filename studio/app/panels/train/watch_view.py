@@ -4,8 +4,8 @@ import datetime
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
 from studio.app.panels.train import wording
@@ -15,7 +15,7 @@ from studio.app.panels.train.gauge_view import GaugeView
 from studio.app.panels.train.pairs import copied_text, make_pairs
 from studio.app.panels.train.pairs_view import PairsView
 from studio.app.panels.train.state import TrainState
-from studio.app.panels.train.timeline_view import TimelineView
+from studio.app.panels.train.timeline_view import ROWS, TimelineView
 from studio.app.widgets.binding import bind, bind_all
 from studio.app.widgets.controls import Button, ElidedLabel, Label, make_row
 from studio.app.widgets.theme import Theme
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 FIGURES = 4
 LOW_ROWS = 1
 """The number of seeds in the timeline of a low window."""
+LOW_HEIGHT = 620
+"""Logical pixels below which a page is low."""
 
 
-class WatchPage(QWidget):
-    """Shows the run of the panel."""
+class WatchPage(QScrollArea):
+    """Shows the run of the panel. It scrolls if a small window or large text leaves no room for the curve."""
 
     def __init__(self, theme: Theme, state: TrainState) -> None:
         super().__init__()
@@ -109,7 +111,11 @@ class WatchPage(QWidget):
         self._pairs_column.addWidget(self.pairs, 1)
         for page in (history, pairs):
             self._lower.addWidget(page)
-        self._column = QVBoxLayout(self)
+        page, self._column = _make_page()
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidgetResizable(True)
+        self.setWidget(page)
         self._column.addLayout(head)
         self._column.addWidget(self.gauge)
         self._column.addLayout(figures)
@@ -118,7 +124,6 @@ class WatchPage(QWidget):
     def set_compact(self, low: bool) -> None:
         """Leave more room for the curve if the window is low."""
         self._low = low
-        self.timeline.set_rows(LOW_ROWS if low else 3)
         self._lay_out()
 
     def zoom(self, by: int) -> None:
@@ -130,6 +135,16 @@ class WatchPage(QWidget):
             self.curve.set_log(on)
 
     @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._choose_rows()
+
+    def _choose_rows(self) -> None:
+        """Show one seed only if the window is low for its text."""
+        is_low = self._low or self.height() < self._theme.scaled(LOW_HEIGHT)
+        self.timeline.set_rows(LOW_ROWS if is_low else ROWS)
+
+    @guarded(None)
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if self.curve is None:
@@ -139,6 +154,7 @@ class WatchPage(QWidget):
                 self._theme, self._state.run.curve, self._state.comparison, self.legend, self.caption
             )
             self._curve_place.addWidget(self.curve)
+            self._lay_out()
 
     def _show_head(self, _: object) -> None:
         run = self._state.run
@@ -183,6 +199,9 @@ class WatchPage(QWidget):
 
     def _lay_out(self) -> None:
         px = self._theme.scaled
+        self._choose_rows()
+        if self.curve is not None:
+            self.curve.setMinimumHeight(self.curve.sizeHint().height())
         for column in (self._history_column, self._pairs_column):
             column.setSpacing(px(8 if self._low else 14))
         self._column.setContentsMargins(px(24), px(12 if self._low else 20), px(24), px(8))

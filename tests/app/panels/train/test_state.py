@@ -261,7 +261,6 @@ def test_a_paused_run_can_be_kept_too(bench: TrainBench, folder: Path) -> None:
     bench.state.stop_and_keep()
     kept = bench.newest(Train)
     assert bench.count(Train) == 2 and kept.only_export and not kept.force, "no further step is needed"
-    bench.write_model(is_final=True)
     bench.finish()
     assert bench.state.run.phase.get() == "finished"
 

@@ -1,5 +1,6 @@
 """Tests the widgets of Train: one click for each control, in every state of the panel."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.panels.train.bar_view import TrainBar
 from studio.app.panels.train.inspector_view import TrainInspector
+from studio.app.panels.train.runs_view import RunRow, SamplePicture, SmallCurve
 from studio.app.panels.train.view import TrainFoot, TrainStage
 from studio.app.widgets.controls import SegmentedControl
-from studio.library import runs
+from studio.library import runs, storage
 from studio.wire.messages import PrepareTraining, SteerTraining, Train
 from tests.app.fake_model import make_card, write_model
 from tests.app.panels.train.bench import TrainBench
@@ -253,9 +255,9 @@ def test_stop_and_keep_is_beside_pause(parts: Parts, folder: Path) -> None:
 
 def test_past_runs_can_be_looked_at(parts: Parts, finished_run: Path, qtbot: QtBot) -> None:
     parts.state.past.refresh()
-    qtbot.waitUntil(lambda: "old" in parts.inspector.past.buttons)
+    qtbot.waitUntil(lambda: "old" in parts.inspector.past.run_rows)
     settle()
-    parts.click(parts.inspector.past.buttons["old"])
+    parts.click(parts.inspector.past.run_rows["old"].show_run)
     qtbot.waitUntil(lambda: parts.stage.currentWidget() is parts.stage.watch)
     assert parts.bar.title.text() == "Old" and parts.stage.watch.title.text() == "Paused"
     assert len(parts.stage.watch.timeline.samples) == 1
@@ -362,9 +364,9 @@ def test_a_run_of_before_has_its_copies(parts: Parts, finished_run: Path, qtbot:
     pictures = np.full((4, 8, 8, 3), 50, np.uint8)
     runs.write_compared(finished_run, runs.ComparedSamples(30, pictures, pictures, (0.1, 0.2, 0.9, 1.0)))
     parts.state.past.refresh()
-    qtbot.waitUntil(lambda: "old" in parts.inspector.past.buttons)
+    qtbot.waitUntil(lambda: "old" in parts.inspector.past.run_rows)
     settle()
-    parts.click(parts.inspector.past.buttons["old"])
+    parts.click(parts.inspector.past.run_rows["old"].show_run)
     qtbot.waitUntil(lambda: parts.stage.watch.copied.text() == "2 of 4")
     parts.click(parts.stage.watch.show_copied)
     assert len(parts.stage.watch.pairs.pairs) == 4
@@ -383,3 +385,93 @@ def test_a_thumbnail_under_the_pointer_may_belong_to_the_folder_before(
     parts.studio.state.open_dropped([other])
     assert index.data(Qt.ItemDataRole.ToolTipRole) is None
     qtbot.waitUntil(lambda: not thumbnails.numbers)
+
+
+def open_runs(parts: Parts, qtbot: QtBot) -> dict[str, RunRow]:
+    """Read the list of runs again, and return its rows."""
+    parts.state.past.refresh()
+    qtbot.waitUntil(lambda: "old" in parts.inspector.past.run_rows)
+    settle()
+    return parts.inspector.past.run_rows
+
+
+def test_a_past_run_is_compared_while_another_learns(
+    parts: Parts, folder: Path, finished_run: Path, qtbot: QtBot
+) -> None:
+    parts.bench.start(folder)
+    parts.click(open_runs(parts, qtbot)["old"].compare)
+    (compared,) = parts.state.comparison.curves.get()
+    assert compared.title == "Old" and compared.points.tolist() == [[10, 7.5], [20, 6.5], [30, 6.75]]
+    row = parts.inspector.past.run_rows["old"]
+    assert row.compare.text() == "Do not compare" and not row.show_run.isEnabled()
+    parts.click(row.compare)
+    assert not parts.state.comparison.curves.get()
+
+
+def test_a_run_that_is_shown_is_not_compared_with_itself(parts: Parts, finished_run: Path, qtbot: QtBot) -> None:
+    parts.click(open_runs(parts, qtbot)["old"].compare)
+    parts.click(parts.inspector.past.run_rows["old"].show_run)
+    qtbot.waitUntil(lambda: parts.stage.currentWidget() is parts.stage.watch)
+    assert not parts.state.comparison.curves.get()
+    assert not parts.inspector.past.run_rows["old"].compare.isEnabled()
+
+
+def test_a_past_run_shows_its_newest_sample_and_its_curve(parts: Parts, finished_run: Path, qtbot: QtBot) -> None:
+    row = open_runs(parts, qtbot)["old"]
+    sample, curve = row.findChild(SamplePicture), row.findChild(SmallCurve)
+    assert sample is not None and curve is not None
+    colours = [widget.grab().toImage() for widget in (sample, curve)]
+    assert colours[0].pixelColor(colours[0].rect().center()).red() == 50
+    width, height = colours[1].width(), colours[1].height()
+    drawn = {colours[1].pixel(x, y) for x in range(width) for y in range(height)}
+    assert len(drawn) > 2, "the curve is drawn"
+
+
+def test_a_deleted_run_comes_back_with_undo(parts: Parts, finished_run: Path, qtbot: QtBot) -> None:
+    parts.click(open_runs(parts, qtbot)["old"].show_run)
+    qtbot.waitUntil(lambda: parts.stage.currentWidget() is parts.stage.watch)
+    parts.click(parts.inspector.past.run_rows["old"].delete)
+    qtbot.waitUntil(lambda: not parts.inspector.past.run_rows)
+    assert parts.stage.currentWidget() is not parts.stage.watch and not finished_run.exists()
+    qtbot.waitUntil(lambda: parts.studio.state.messages.current.get() is not None)
+    said = parts.studio.state.messages.current.get()
+    assert said is not None and said.text == 'Deleted the run "Old". It is in the bin.'
+    parts.studio.state.messages.press_button(0)
+    qtbot.waitUntil(lambda: "old" in parts.inspector.past.run_rows)
+    assert (finished_run / "study.json").exists()
+
+
+def test_a_run_that_another_program_trains_is_not_deleted(parts: Parts, finished_run: Path, qtbot: QtBot) -> None:
+    lock = storage.lock_file(finished_run / runs.LOCK_FILE)
+    assert lock is not None
+    try:
+        parts.click(open_runs(parts, qtbot)["old"].delete)
+        qtbot.waitUntil(lambda: parts.studio.state.messages.current.get() is not None)
+    finally:
+        os.close(lock)
+    said = parts.studio.state.messages.current.get()
+    assert said is not None and said.text == '"old" is being trained. Wait until it ends.'
+    assert finished_run.exists()
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1024, 700)])
+def test_a_run_needs_no_scrolling_with_usual_text(parts: Parts, folder: Path, size: tuple[int, int]) -> None:
+    parts.studio.window.resize(*size)
+    parts.bench.start(folder)
+    parts.bench.learn(100, 7.0, 7.0)
+    settle()
+    assert parts.stage.watch.verticalScrollBar().maximum() == 0
+
+
+def test_the_curve_keeps_its_height_with_large_text(parts: Parts, folder: Path) -> None:
+    parts.studio.state.preferences.text_size.set(200)
+    parts.studio.window.resize(1440, 900)
+    parts.bench.start(folder)
+    parts.bench.learn(100, 7.0, 7.0)
+    settle()
+    watch = parts.stage.watch
+    assert watch.curve is not None and watch.curve.height() >= 200
+    assert watch.timeline.rows == 1
+    watch.ensureWidgetVisible(watch.timeline)
+    settle()
+    assert not watch.timeline.visibleRegion().isEmpty()

@@ -1,6 +1,7 @@
 """List the trainings of this computer, and show the curve of one."""
 
 import argparse
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,12 +74,11 @@ def _state(run: RunSummary) -> State:
     """Return whether a process is training a run, or how it stands."""
     from studio.engine.training import run_lock
 
-    try:
-        run_lock.check_run(run.folder)
-    except run_lock.RunLocked:
-        return "training"
-    except storage.NotSaved:  # a folder that takes no files: nobody trains there
-        pass
+    with contextlib.suppress(storage.NotSaved):  # nobody trains in a folder that takes no files
+        try:
+            run_lock.check_run(run.folder)
+        except run_lock.RunLocked:
+            return "training"
     return "finished" if run.outcome is not None else "paused"
 
 

@@ -19,7 +19,6 @@ import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -34,9 +33,9 @@ from studio.density.bijections.linear import BatchNorm
 from studio.density.model import Model
 from studio.density.variational import Variational
 from studio.engine.device import rounding_settings
-from studio.engine.followed_signal import FollowedSignal
 from studio.engine.levels import TrainingExamples
 from studio.engine.training.config import BadTrainingConfig
+from studio.engine.training.example_tensors import to_examples, to_tensors
 from studio.engine.training.recordings import TrainingRecordings
 
 if TYPE_CHECKING:
@@ -109,8 +108,8 @@ class ProcessGroup:
     ) -> tuple[bytes, TrainingExamples | TrainingRecordings]:
         """Send the config and the training examples of the first process to all others. Return both."""
         config = self._broadcast_bytes(config)
-        tensors = self._broadcast_tensors({} if learn is None else _to_tensors(learn))
-        return config, _to_examples(tensors) if learn is None else learn
+        tensors = self._broadcast_tensors({} if learn is None else to_tensors(learn))
+        return config, to_examples(tensors) if learn is None else learn
 
     def broadcast_checkpoint(self, load: Callable[[], Checkpoint | None]) -> Checkpoint | None:
         """Return what the first process loads: tensors and values, or None."""
@@ -426,41 +425,3 @@ def _normalise_global_batch(norm: nn.BatchNorm2d, group: ProcessGroup, x: Tensor
     if norm.affine:
         z = z * norm.weight[:, None, None] + norm.bias[:, None, None]
     return z.to(x.dtype)
-
-
-# ── training examples as tensors ─────────────────────────────────────────────────────────────────
-
-
-def _to_tensors(examples: TrainingExamples | TrainingRecordings) -> dict[str, Tensor]:
-    """Return examples as tensors by name. Recordings are joined, because many small tensors take long to send."""
-    classes = {} if examples.c is None else {"c": examples.c}
-    if isinstance(examples, TrainingExamples):
-        return {"x": examples.x, **classes}
-    lengths = torch.tensor([len(x) for x in examples.x])
-    waves = {"waves": torch.cat(examples.waves)} if examples.waves else {}
-    return {"sounds": torch.cat(examples.x), "lengths": lengths, **waves, **_signals_to_tensors(examples), **classes}
-
-
-def _signals_to_tensors(examples: TrainingRecordings) -> dict[str, Tensor]:
-    """Return the signals of recordings and what they follow; nothing if they follow nothing."""
-    if examples.follow is None:
-        return {}
-    return {
-        "follow": torch.tensor([int(number) for number in astuple(examples.follow)]),
-        "frames": torch.tensor([signal.shape[1] for signal in examples.signals]),
-        "signals": torch.cat(examples.signals, 1),
-    }
-
-
-def _to_examples(tensors: Mapping[str, Tensor]) -> TrainingExamples | TrainingRecordings:
-    """Return the examples that `_to_tensors` turned into tensors."""
-    if "x" in tensors:
-        return TrainingExamples(tensors["x"], tensors.get("c"))
-    lengths = tensors["lengths"].tolist()
-    waves = torch.split(tensors["waves"], lengths) if "waves" in tensors else ()
-    found = TrainingRecordings(tuple(torch.split(tensors["sounds"], lengths)), tensors.get("c"), tuple(waves))
-    if "follow" not in tensors:
-        return found
-    pitch, loudness, hop, rate, levels = tensors["follow"].tolist()
-    signals = torch.split(tensors["signals"], tensors["frames"].tolist(), 1)
-    return replace(found, signals=signals, follow=FollowedSignal(bool(pitch), bool(loudness), hop, rate, levels))

@@ -15,16 +15,13 @@ from studio.app.panels.base import PanelState
 from studio.app.panels.train.comparison import RunComparison
 from studio.app.panels.train.costs import span_text
 from studio.app.panels.train.file_report import FileReport
-from studio.app.panels.train.film import FilmExport
 from studio.app.panels.train.folder import FolderScan
-from studio.app.panels.train.gauge import is_copying
-from studio.app.panels.train.pairs import make_pairs
 from studio.app.panels.train.past_runs import PastRuns, RunArtworks
 from studio.app.panels.train.preparation import PreparationSettings
 from studio.app.panels.train.preview import ExamplePreview
 from studio.app.panels.train.queue import QueuedTraining, TrainingQueue
 from studio.app.panels.train.run import Phase, TrainingProcess
-from studio.app.panels.train.sample_player import SamplePlayer
+from studio.app.panels.train.samples import ShownSamples
 from studio.app.panels.train.settings import TrainingSettings
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import TakeStore
@@ -72,8 +69,7 @@ class TrainState(PanelState):
         self.run = TrainingProcess(engine, self)
         self.past = PastRuns(messages, self)
         self.comparison = RunComparison(self)
-        self.film = FilmExport(messages, self)
-        self.player = SamplePlayer(card, messages, self)
+        self.samples = ShownSamples(self.run, card, messages, self)
         self.queue = TrainingQueue(self.run, engine, jobs, messages, self)
         self.page: Value[Page] = Value("empty", self)
         """What the panel shows: how to begin, the folder and its settings, or the run."""
@@ -85,10 +81,6 @@ class TrainState(PanelState):
         """The action of the main button."""
         self.waits: Value[bool] = Value(False, self)
         """Whether a training starts as soon as the engine has prepared it."""
-        self.scrubbed: Value[int | None] = Value(None, self)
-        """The index of the visible samples; None for the newest."""
-        self.shows_pairs: Value[bool] = Value(False, self)
-        """Whether the newest samples are shown beside their nearest training artworks."""
         self._shown_name = ""
         """The run to show when the list of runs is read."""
         folder, settings = self.folder, self.settings
@@ -106,13 +98,9 @@ class TrainState(PanelState):
         settings.prepared.changed.connect(self._start_waiting)
         self.run.phase.changed.connect(self._follow_phase)
         self.run.ended.connect(self._end_run)
-        self.run.shown.changed.connect(lambda _: self.player.stop())
-        self.run.compared.changed.connect(lambda _: self.show_pairs(self.shows_pairs.get()))
-        self.run.verdict.changed.connect(self._warn_of_copies)
         self.run.model_written.connect(self._on_model_written)
-        self.run.samples_changed.connect(lambda: self.scrub(self.scrubbed.get()))  # it may be gone
         self.run.message.connect(lambda text, severity: messages.show_message(text, severity))
-        self.queue.begins.connect(lambda: self.scrubbed.set(None))
+        self.queue.begins.connect(lambda: self.samples.scrub(None))
         self._declare(
             *self.preparation.fields,
             Field("folder", self._folder_record, self._use_folder_record),
@@ -286,64 +274,13 @@ class TrainState(PanelState):
         elif not self.folder.busy.get():
             self.folder.examine_again()
 
-    def scrub(self, place: int | None) -> None:
-        """Show earlier samples; None follows the newest."""
-        count = len(self.run.samples)
-        self.scrubbed.set(None if place is None or place >= count - 1 else max(0, place))
-
-    def play_sample(self, place: int, row: int) -> None:
-        """Play a sample of a sound run."""
-        shown = self.run.shown.get()
-        if shown is not None and len(shown.shape) == 1 and place < len(self.run.samples):
-            samples = self.run.samples[place]
-            self.player.play((samples.step, row), samples.artworks[row], shown.sample_rate)
-
-    def play_pair(self, place: int, side: int) -> None:
-        """Play a sample of a compared pair, or the training artwork beside it."""
-        shown = self.run.shown.get()
-        pairs = make_pairs(self.run.compared.get())
-        if shown is not None and len(shown.shape) == 1 and place < len(pairs):
-            pair = pairs[place]
-            sound = pair.nearest if side else pair.sample
-            self.player.play((self.run.step.get(), place, side), sound, shown.sample_rate)
-
-    def show_pairs(self, shows: bool = True) -> None:
-        """Show or hide the newest samples beside their nearest training artworks."""
-        self.shows_pairs.set(shows and self.run.compared.get() is not None)
-
-    def close_pairs(self) -> bool:
-        """Show the curve again. Return whether the pairs were shown."""
-        was_shown = self.shows_pairs.get()
-        self.show_pairs(False)
-        return was_shown
-
-    @property
-    def has_film(self) -> bool:
-        """Return whether the samples can be saved as a film. Single waves cannot."""
-        shown = self.run.shown.get()
-        return shown is not None and bool(self.run.samples) and bool(len(shown.shape) == 3 or shown.sample_rate)
-
-    def save_film(self) -> None:
-        """Ask where to save the samples so far as a film."""
-        shown = self.run.shown.get()
-        if shown is not None and self.has_film:
-            self.film.ask_path(self.run.samples, shown.name, shown.sample_rate)
-
     # ── reactions to changes ─────────────────────────────────────────────────────────────────────
 
     def _show_read(self, run: RunSummary, artworks: RunArtworks) -> None:
-        self.scrubbed.set(None)
+        self.samples.scrub(None)
         self.prepares_next.set(False)
         self.comparison.remove(run.folder.name)
         self.run.show_run(run, *artworks)
-
-    def _warn_of_copies(self, verdict: str) -> None:
-        """Say that a training at work begins to copy what it learned from."""
-        copied = self.run.copied
-        shown = self.run.shown.get()
-        if verdict == "Memorising" and is_copying(copied) and self.run.is_active and shown is not None:
-            text = f"{sum(copied)} of {len(copied)} samples are copies of training {shown.things}."
-            self.messages.show_message(text, "warn", ("Show them", self.show_pairs), until=(self.run.verdict.changed,))
 
     def _show_folder(self) -> None:
         """Show the folder instead of the run. A run at work stays in the background."""
@@ -460,5 +397,4 @@ class TrainState(PanelState):
         self.preview.close()
         self.file_report.close()
         self.past.close()
-        self.film.close()
-        self.player.close()
+        self.samples.close()

@@ -130,7 +130,7 @@ def make_panel(theme: Theme, state: TrainState, dialogs: FileDialogs) -> PanelVi
         undo_history=state.history,
         keep_take=lambda: None,
         actions=actions,
-        close_open=state.close_pairs,
+        close_open=state.samples.close_pairs,
         zoom=stage.watch.zoom,
         show_smooth=lambda smooth: None,
         set_compact=stage.set_compact,

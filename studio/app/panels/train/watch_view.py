@@ -70,15 +70,15 @@ class WatchPage(QScrollArea):
         bind_all(self, (run.phase, run.verdict, run.shown, run.fault, run.files_read, run.is_loaded), self._show_head)
         bind_all(self, (run.progress, run.shown, run.phase, run.compared), self._show_figures)
         run.samples_changed.connect(self._show_samples)
-        bind(self, state.scrubbed, self._show_samples)
-        bind_all(self, (state.shows_pairs, run.compared), self._show_pairs)
-        bind(self, state.player.playing, self.timeline.show_playing)
-        self.timeline.scrubbed.connect(state.scrub)
-        self.timeline.chosen.connect(state.play_sample)
-        self.film.clicked.connect(state.save_film)
-        self.show_copied.clicked.connect(lambda: state.show_pairs(not state.shows_pairs.get()))
-        self.close_pairs.clicked.connect(state.close_pairs)
-        self.pairs.chosen.connect(state.play_pair)
+        bind(self, state.samples.scrubbed, self._show_samples)
+        bind_all(self, (state.samples.shows_pairs, run.compared), self._show_pairs)
+        bind(self, state.samples.player.playing, self.timeline.show_playing)
+        self.timeline.scrubbed.connect(state.samples.scrub)
+        self.timeline.chosen.connect(state.samples.play_sample)
+        self.film.clicked.connect(state.samples.save_film)
+        self.show_copied.clicked.connect(lambda: state.samples.show_pairs(not state.samples.shows_pairs.get()))
+        self.close_pairs.clicked.connect(state.samples.close_pairs)
+        self.pairs.chosen.connect(state.samples.play_pair)
         self.log.toggled.connect(self._set_log)
         self.fit.clicked.connect(lambda: self.zoom(0))
         theme.changed.connect(self._lay_out)
@@ -180,18 +180,18 @@ class WatchPage(QScrollArea):
 
     def _show_samples(self, _: object = None) -> None:
         samples = tuple(self._state.run.samples)
-        place = self._state.scrubbed.get()
+        place = self._state.samples.scrubbed.get()
         self.timeline.show_samples(samples, place)
         shown = samples[-1 if place is None else min(place, len(samples) - 1)] if samples else None
         self.samples_text.setText(wording.samples_text(shown.seconds, shown.step) if shown is not None else "")
-        self.film.setVisible(self._state.has_film)
+        self.film.setVisible(self._state.samples.has_film)
         if not samples:
             self.samples_text.setText("The first appear soon after the start.")
 
     def _show_pairs(self, _: object = None) -> None:
         shown = self._state.run.shown.get()
         compared = self._state.run.compared.get()
-        is_shown = self._state.shows_pairs.get() and compared is not None and shown is not None
+        is_shown = self._state.samples.shows_pairs.get() and compared is not None and shown is not None
         self._lower.setCurrentIndex(1 if is_shown else 0)
         if compared is not None and shown is not None and is_shown:
             self.pairs.show_pairs(make_pairs(compared))

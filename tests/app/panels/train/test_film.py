@@ -30,7 +30,7 @@ def asked_path(window: AppState) -> tuple[str, Callable[[Path], object]]:
     """Press the button, and return the proposed name and what waits for the path."""
     asked: list[tuple[str, Callable[[Path], object]]] = []
     window.messages.file_requested.connect(lambda name, then: asked.append((name, then)))
-    window.train.save_film()
+    window.train.samples.save_film()
     (only,) = asked
     return only
 
@@ -78,8 +78,8 @@ def test_a_film_that_cannot_be_saved_can_go_elsewhere(window: AppState, tmp_path
 
 def test_single_waves_have_no_film(window: AppState) -> None:
     show_run(window, (256,), 0, [np.zeros((3, 256), np.int16)])
-    assert not window.train.has_film
-    window.train.save_film()
+    assert not window.train.samples.has_film
+    window.train.samples.save_film()
 
 
 @pytest.fixture
@@ -91,25 +91,25 @@ def speaker(window: AppState, monkeypatch: pytest.MonkeyPatch) -> FakeSpeaker:
 
 def test_a_sample_is_heard_and_ends_by_itself(window: AppState, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     show_run(window, (2 * RATE,), RATE, [np.stack([tone(400), tone(600)])])
-    window.train.play_sample(0, 1)
+    window.train.samples.play_sample(0, 1)
     qtbot.waitUntil(lambda: speaker.source is not None)
-    assert speaker.heard_pitch() == 600 and window.train.player.playing.get() == (0, 1)
-    qtbot.waitUntil(lambda: window.train.player.playing.get() is None)
+    assert speaker.heard_pitch() == 600 and window.train.samples.player.playing.get() == (0, 1)
+    qtbot.waitUntil(lambda: window.train.samples.player.playing.get() is None)
 
 
 def test_a_second_click_stops_it(window: AppState, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     show_run(window, (2 * RATE,), RATE, [np.stack([tone(400, 60), tone(600, 60)])])
-    window.train.play_sample(0, 0)
+    window.train.samples.play_sample(0, 0)
     qtbot.waitUntil(lambda: speaker.source is not None)
-    window.train.play_sample(0, 0)
+    window.train.samples.play_sample(0, 0)
     speaker.play_seconds(0.1)  # it fades out
-    assert speaker.heard_pitch() == 0 and window.train.player.playing.get() is None
+    assert speaker.heard_pitch() == 0 and window.train.samples.player.playing.get() is None
 
 
 def test_a_single_wave_is_heard_as_a_note(window: AppState, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     cycle = (20_000 * np.sin(2 * np.pi * np.arange(256) / 256)).astype(np.int16)
     show_run(window, (256,), 0, [cycle[None]])
-    window.train.play_sample(0, 0)
+    window.train.samples.play_sample(0, 0)
     qtbot.waitUntil(lambda: speaker.source is not None)
     assert speaker.heard_pitch() == 110
 
@@ -117,16 +117,16 @@ def test_a_single_wave_is_heard_as_a_note(window: AppState, speaker: FakeSpeaker
 def test_without_a_sound_card_it_says_so(window: AppState, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     speaker.refuses = "There is no sound output."
     show_run(window, (2 * RATE,), RATE, [tone(400)[None]])
-    window.train.play_sample(0, 0)
+    window.train.samples.play_sample(0, 0)
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said = window.messages.current.get()
-    assert said is not None and said.text == speaker.refuses and window.train.player.playing.get() is None
+    assert said is not None and said.text == speaker.refuses and window.train.samples.player.playing.get() is None
 
 
 def test_a_picture_makes_no_sound(window: AppState, speaker: FakeSpeaker) -> None:
     show_run(window, (3, 8, 8), 0, [np.zeros((3, 8, 8, 3), np.uint8)])
-    window.train.play_sample(0, 0)
-    assert window.train.player.playing.get() is None and not speaker.opens
+    window.train.samples.play_sample(0, 0)
+    assert window.train.samples.player.playing.get() is None and not speaker.opens
 
 
 def test_both_sounds_of_a_pair_are_heard(window: AppState, speaker: FakeSpeaker, qtbot: QtBot) -> None:
@@ -134,6 +134,6 @@ def test_both_sounds_of_a_pair_are_heard(window: AppState, speaker: FakeSpeaker,
     samples, nearest = (np.stack([tone(hertz, 30), tone(hertz + 100, 30)]) for hertz in (300, 700))
     window.train.run.compared.set(ComparedSamples(20, samples, nearest, (0.9, 0.2)))
     for side, hertz in ((0, 400), (1, 800)):
-        window.train.play_pair(0, side)
+        window.train.samples.play_pair(0, side)
         qtbot.waitUntil(lambda: window.sound_card.source is speaker.source is not None)
         assert speaker.heard_pitch() == hertz, "the nearest pair is the first"

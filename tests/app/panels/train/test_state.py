@@ -184,12 +184,12 @@ def test_samples_can_be_looked_through(bench: TrainBench, folder: Path) -> None:
     for step in (1, 40, 90):
         bench.draw(step)
     assert [one.step for one in bench.state.run.samples] == [1, 40, 90]
-    bench.state.scrub(1)
-    assert bench.state.scrubbed.get() == 1
+    bench.state.samples.scrub(1)
+    assert bench.state.samples.scrubbed.get() == 1
     bench.draw(140)
-    assert bench.state.scrubbed.get() == 1, "what the user looks at stays"
-    bench.state.scrub(3)
-    assert bench.state.scrubbed.get() is None, "the newest is followed"
+    assert bench.state.samples.scrubbed.get() == 1, "what the user looks at stays"
+    bench.state.samples.scrub(3)
+    assert bench.state.samples.scrubbed.get() is None, "the newest is followed"
 
 
 def test_samples_can_be_asked_for(bench: TrainBench, folder: Path) -> None:
@@ -469,10 +469,10 @@ def test_samples_that_are_gone_are_not_looked_at(bench: TrainBench, folder: Path
     bench.start(folder)
     for step in (10, 40, 70, 90):
         bench.draw(step)
-    bench.state.scrub(2)
+    bench.state.samples.scrub(2)
     bench.draw(30)  # the run went back to an earlier save
     assert [one.step for one in bench.state.run.samples] == [10, 30]
-    assert bench.state.scrubbed.get() is None
+    assert bench.state.samples.scrubbed.get() is None
 
 
 def test_the_presets_of_the_family_are_offered(bench: TrainBench, folder: Path) -> None:

@@ -206,9 +206,9 @@ def test_a_run_is_watched(parts: Parts, folder: Path) -> None:
     assert len(watch.timeline.samples) == 3 and watch.samples_text.text() == "after 80 s, step 800"
     index = watch.timeline.model().index(0, 0)
     QTest.mouseClick(watch.timeline.viewport(), LEFT, pos=watch.timeline.visualRect(index).center())
-    assert parts.state.scrubbed.get() == 0 and watch.samples_text.text() == "after 10 s, step 100"
+    assert parts.state.samples.scrubbed.get() == 0 and watch.samples_text.text() == "after 10 s, step 100"
     QTest.keyClick(watch.timeline, Qt.Key.Key_Right)
-    assert parts.state.scrubbed.get() == 1
+    assert parts.state.samples.scrubbed.get() == 1
     parts.click(watch.log)
     parts.click(watch.fit)
     assert parts.bar.title.text() == "Garden" and parts.bar.facts.text() == "Glow · 32 × 32 colour"
@@ -322,7 +322,7 @@ def test_a_drag_over_the_timeline_shows_it_like_a_film(parts: Parts, folder: Pat
     timeline = parts.stage.watch.timeline
     seen: list[int | None] = []
     chosen: list[tuple[int, int]] = []
-    parts.state.scrubbed.changed.connect(seen.append)
+    parts.state.samples.scrubbed.changed.connect(seen.append)
     timeline.chosen.connect(lambda place, row: chosen.append((place, row)))
     middles = [timeline.visualRect(timeline.model().index(place, 0)).center() for place in range(5)]
     QTest.mousePress(timeline.viewport(), LEFT, pos=middles[3])

@@ -13,6 +13,7 @@ import torch
 from studio.engine.followed_signal import FollowedSignal
 from studio.engine.training import distributed
 from studio.engine.training.config import BadTrainingConfig
+from studio.engine.training.example_tensors import to_examples, to_tensors
 from studio.engine.training.recordings import TrainingRecordings
 from tests.engine.training.process_group_program import RECIPES
 from tests.limits import LIMIT
@@ -38,7 +39,7 @@ def test_all_processes_have_the_same_recordings_and_what_is_followed_of_them() -
     follow = FollowedSignal(False, True, 16, 8000, 4096)
     sent = TrainingRecordings(x, torch.tensor([1, 0]), (x[0].short(), x[1].short()), signals, follow)
     for whole in (sent, replace(sent, c=None, waves=(), signals=(), follow=None)):
-        found = distributed._to_examples(distributed._to_tensors(whole))
+        found = to_examples(to_tensors(whole))
         assert isinstance(found, TrainingRecordings)
         assert found.follow == whole.follow
         for name in ("x", "waves", "signals"):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -16,20 +17,9 @@ from studio.engine.training import checkpoint, loop
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_for_data
 from studio.engine.training.loop import ProgressReport
 from studio.engine.training.training_run import TrainingDiverged, TrainingRun
+from tests.engine.training import tiny_run
 
-
-def make_config(**plan: object) -> TrainingConfig:
-    fields = {"steps": 24, "batch": 16, "evaluate_every": 8, "warm_up": 4, "mirror": True} | plan
-    return TrainingConfig(
-        name="rings",
-        title="Rings",
-        subject="Rings",
-        training_data="rings",
-        licence="CC0 1.0",
-        shape=(3, 8, 8),
-        recipe=zoo.realnvp.RealNVP(scales=1, width=4, blocks=1),  # small, and with statistics of its batches
-        plan=msgspec.convert(fields, TrainingPlan),
-    )
+make_config = partial(tiny_run.make_config, tiny_run.WITH_STATISTICS)
 
 
 @pytest.fixture
@@ -57,7 +47,7 @@ def weights(run: TrainingRun) -> Tensor:
 
 
 def test_other_jobs_run_between_two_batches(tmp_path: Path, x: TrainingExamples) -> None:
-    run = TrainingRun(make_config(steps=5, evaluate=5), tmp_path, torch.device("cpu"))
+    run = TrainingRun(make_config(steps=5), tmp_path, torch.device("cpu"))
     steps = loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False)
     assert [run.progress.step for _ in steps] == [1, 2, 3, 4, 5]
 
@@ -176,7 +166,7 @@ def test_a_batch_without_a_finite_loss_changes_nothing(tmp_path: Path, x: Traini
 
 
 def test_three_bad_steps_roll_back_to_the_last_save_with_half_the_rate(tmp_path: Path, x: TrainingExamples) -> None:
-    run = TrainingRun(make_config(steps=30, evaluate=100), tmp_path, torch.device("cpu"))
+    run = TrainingRun(make_config(steps=30), tmp_path, torch.device("cpu"))
     loss = run.model.loss
     calls = iter(range(1000))
     run.model.loss = lambda *a: loss(*a) * (float("nan") if next(calls) in (20, 21, 22) else 1)  # type: ignore[method-assign]

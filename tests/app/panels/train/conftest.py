@@ -1,4 +1,4 @@
-"""Puts a run into the user's folder, as the engine writes it."""
+"""Gives the tests a panel with a false engine, a folder to learn from, and a finished run."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
+
+from studio.app.app_state import AppState
+from tests.app.fake_engine import FakeEngine
+from tests.app.panels.train.bench import TrainBench
+
+
+@pytest.fixture
+def bench(window: AppState, engine: FakeEngine) -> TrainBench:
+    """Return the panel's state with an engine that is ready, and that the test answers for."""
+    engine.status_changed.emit("Ready")
+    return TrainBench(window, engine)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return an empty folder."""
+    source = tmp_path / "garden"
+    source.mkdir()
+    return source
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import AppState
 from studio.app.panels.train.preparation import CLIP_SECONDS, FITTINGS, PEAKS, VARIATIONS
 from studio.app.panels.train.preview import ORIGINAL, SEEN
 from studio.app.panels.train.settings import WISHES
@@ -27,19 +26,6 @@ from tests.app.fake_model import make_card, write_model
 from tests.app.fake_speaker import FakeSpeaker
 from tests.app.panels.train.bench import TrainBench
 from tests.limits import LIMIT
-
-
-@pytest.fixture
-def bench(window: AppState, engine: FakeEngine) -> TrainBench:
-    engine.status_changed.emit("Ready")
-    return TrainBench(window, engine)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    source = tmp_path / "garden"
-    source.mkdir()
-    return source
 
 
 def test_every_choice_is_one_that_the_engine_accepts() -> None:

@@ -25,13 +25,6 @@ def parts(studio: OpenedWindow) -> Parts:
     return Parts(studio)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    source = tmp_path / "garden"
-    source.mkdir()
-    return source
-
-
 def choose(field: QComboBox, value: object) -> None:
     """Choose a value of a list as the user does."""
     field.setCurrentIndex(field.findData(value))

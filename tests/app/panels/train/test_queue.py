@@ -18,12 +18,6 @@ from tests.app.window_fixtures import WindowOpener, settle
 
 
 @pytest.fixture
-def bench(window: AppState, engine: FakeEngine) -> TrainBench:
-    engine.status_changed.emit("Ready")
-    return TrainBench(window, engine)
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return make_folder(tmp_path, "summer days")
 

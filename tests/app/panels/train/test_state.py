@@ -6,7 +6,6 @@ import msgspec
 import pytest
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import AppState
 from studio.app.panels.train import wording
 from studio.wire.messages import (
     DatasetLoaded,
@@ -21,15 +20,8 @@ from studio.wire.messages import (
     Stopped,
     Train,
 )
-from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import make_card, write_model
 from tests.app.panels.train.bench import NONE, TrainBench
-
-
-@pytest.fixture
-def bench(window: AppState, engine: FakeEngine) -> TrainBench:
-    engine.status_changed.emit("Ready")
-    return TrainBench(window, engine)
 
 
 @pytest.fixture

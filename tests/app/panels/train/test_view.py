@@ -54,13 +54,6 @@ def parts(studio: OpenedWindow) -> Parts:
     return Parts(studio)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    source = tmp_path / "garden"
-    source.mkdir()
-    return source
-
-
 def test_an_empty_panel_asks_for_a_folder(parts: Parts, folder: Path) -> None:
     assert parts.stage.currentWidget() is parts.stage.empty
     assert not parts.foot.main_button.isEnabled()

@@ -17,7 +17,7 @@ from studio.library import models, runs, storage
 from tests.limits import LIMIT
 
 ROOT = Path(__file__).parents[2]
-STEPS = 100
+STEPS = 40
 RECIPE = {
     "name": "rings",
     "title": "Rings",
@@ -29,7 +29,7 @@ RECIPE = {
     "plan": {
         "steps": STEPS,
         "batch": 15,
-        "evaluate_every": 25,
+        "evaluate_every": 10,
         "warm_up": 4,
         "mirror": True,
         "save_every_seconds": 0.001,

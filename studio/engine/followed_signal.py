@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from studio.engine.audio import import_torchaudio
+from studio.engine.events import result_of
 from studio.engine.levels import levels_of_sound, sound_of_levels
 from studio.wire.messages import Array
 from studio.zoo import Recipe
@@ -59,13 +60,7 @@ class FollowedSignal:
 
     def of_sound(self, sound: Tensor) -> Tensor:
         """Return the signal `(numbers, frames)` of a sound `(samples,)` from -1 to 1."""
-        steps = self.in_steps(sound)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                found: Tensor = end.value
-                return found
+        return result_of(self.in_steps(sound))
 
     def of_samples(self, samples: Array) -> Tensor:
         """Return the signal of a sound `(samples,)` int16, as it is in levels: their noise is also loud."""

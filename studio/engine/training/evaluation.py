@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Generator, Iterator
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from studio.density.flow import Flow
 from studio.density.model import Model
 from studio.density.upsampler import Upsampler
 from studio.density.variational import Variational
+from studio.engine.events import result_of
 from studio.engine.levels import TrainingExamples
 from studio.engine.training.recordings import TrainingRecordings, bits_of_sounds, bits_per_sample
 from studio.media.sounds import flac_baseline
@@ -28,8 +28,6 @@ QUANTILE_COUNT = 101
 Spread = tuple[float, ...]
 Figure = tuple[str, float, bool]
 """A figure: its name, its mean over the artworks, and whether it is exact or a bound."""
-
-Found = TypeVar("Found")
 
 
 @torch.no_grad()
@@ -180,16 +178,6 @@ def _figures_of_recordings(
 def measure_figures(model: Model, examples: TrainingExamples | TrainingRecordings) -> tuple[Figure, ...]:
     """Return what `measure_figures_in_steps` yields last."""
     return result_of(measure_figures_in_steps(model, examples))
-
-
-def result_of(steps: Generator[object, None, Found]) -> Found:
-    """Run all steps and return their result."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            found: Found = end.value
-            return found
 
 
 def _figures_of_flow(

@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,7 +18,7 @@ from studio.density.model import Model
 from studio.density.pyramid import Pyramid
 from studio.engine.device import ComputeDevice, free_memory
 from studio.engine.errors import NeedsForce
-from studio.engine.events import EventSteps, Pause
+from studio.engine.events import EventSteps, Pause, with_progress
 from studio.engine.followed_signal import FollowedSignal, followed_signal
 from studio.engine.generation.sampling import LoadedModel, ModelCache, followed_signal_of
 from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
@@ -303,26 +302,16 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
         test = test.select(slice(command.max_artworks))
     (test,) = yield from _with_signals(followed_signal_of(loaded), test)
     held_out = test.to(device.torch_device)
-    done = 0
     total = len(test)
-    steps: Generator[tuple[int, int], None, tuple[Any, ...]]
-    if not command.report_spread:
-        unlike = _unlike_training(data, total)
-        steps = evaluation.measure_figures_in_steps(loaded.model, held_out, draws=command.draws, unlike=unlike)
-    else:
-        steps = evaluation.measure_spread(loaded.model, held_out)
-    while True:
-        try:
-            done, total = next(steps)
-        except StopIteration as end:
-            what = "spread" if command.report_spread else "figures"
-            found = end.value
-            break
-        yield wire.EvaluationProgress(job=command.job, done=done, total=total)
-    distances = None
-    if not command.report_spread:
-        distances = yield from _distances_of_recordings(loaded, learned, held_out)
-    yield wire.EvaluationProgress(job=command.job, done=done, total=total, distances=distances, **{what: found})
+    if command.report_spread:
+        spread = yield from with_progress(command.job, evaluation.measure_spread(loaded.model, held_out))
+        yield wire.EvaluationProgress(job=command.job, done=total, total=total, spread=spread)
+        return
+    unlike = _unlike_training(data, total)
+    steps = evaluation.measure_figures_in_steps(loaded.model, held_out, draws=command.draws, unlike=unlike)
+    figures = yield from with_progress(command.job, steps)
+    distances = yield from _distances_of_recordings(loaded, learned, held_out)
+    yield wire.EvaluationProgress(job=command.job, done=total, total=total, figures=figures, distances=distances)
 
 
 def _distances_of_recordings(

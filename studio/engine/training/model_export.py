@@ -13,6 +13,7 @@ from torch import Tensor
 
 from studio import __version__, zoo
 from studio.density.model import Model
+from studio.engine.events import result_of
 from studio.engine.generation import latent_directions
 from studio.engine.levels import TrainingExamples, sound_of_levels, to_arrays
 from studio.engine.training import checkpoint, evaluation, temperature_range
@@ -66,7 +67,7 @@ def make_model(
     figures = evaluation.measure_figures(model, test.to(run.device))
     if not all(math.isfinite(value) for _, value, _ in figures):
         raise FiguresNotFinite("held-out artworks have no finite bits yet. Train for more steps, or on more artworks")
-    spread = evaluation.result_of(evaluation.measure_spread(model, test.to(run.device)))
+    spread = result_of(evaluation.measure_spread(model, test.to(run.device)))
     cover, seconds = draw_cover(model, run.config.temperature)
     card = msgspec.structs.replace(
         _card(run, model, figures, len(found), tuple(classes), seconds),

@@ -1,6 +1,5 @@
 """Make a pyramid of two trained models: a base, which draws coarse pictures, and an upsampler, which adds details."""
 
-from collections.abc import Generator
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from safetensors.torch import load
 
 from studio import __version__
 from studio.engine.device import ComputeDevice
-from studio.engine.events import EventSteps
+from studio.engine.events import EventSteps, with_progress
 from studio.engine.generation import sampling
 from studio.engine.levels import TrainingExamples, to_arrays, to_levels
 from studio.engine.training import checkpoint, evaluation, model_export, temperature_range
@@ -38,8 +37,8 @@ def make_pyramid(command: wire.MakePyramid, device: ComputeDevice) -> EventSteps
     data = yield from without_reports(load_data(Path(command.source), model.shape, 0, (), base.card.preparation))
     learned, held_out = _pictures(data, command.label)
     test = TrainingExamples(to_levels(held_out, model.shape, model.levels)).to(device.torch_device)
-    figures = yield from _with_progress(command.job, evaluation.measure_figures_in_steps(model, test, batch=8))
-    spread = yield from _with_progress(command.job, evaluation.measure_spread(model, test))
+    figures = yield from with_progress(command.job, evaluation.measure_figures_in_steps(model, test, batch=8))
+    spread = yield from with_progress(command.job, evaluation.measure_spread(model, test))
     cover, seconds = model_export.draw_cover(model, described.temperature)
     known = to_arrays(to_levels(learned[: model_export.COMPARED_ARTWORKS], model.shape, model.levels), model.levels)
     works = temperature_range.measure_range(
@@ -109,16 +108,3 @@ def _pictures(data: TrainingData, label: str) -> tuple[wire.Array, wire.Array]:
     if not len(test) or not len(train):
         raise FileRefused(data.name, "holds out no such pictures", "Choose other data.")
     return train, test
-
-
-def _with_progress(
-    job: str, steps: Generator[tuple[int, int], None, evaluation.Found]
-) -> Generator[wire.AnyEvent | None, None, evaluation.Found]:
-    """Yield the progress of a measurement, and return its result."""
-    while True:
-        try:
-            done, total = next(steps)
-        except StopIteration as end:
-            found: evaluation.Found = end.value
-            return found
-        yield wire.EvaluationProgress(job=job, done=done, total=total)

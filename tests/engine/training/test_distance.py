@@ -10,9 +10,9 @@ import torch
 
 from studio import cli
 from studio.density.autoregressive_sound import AutoregressiveSound
+from studio.engine.events import result_of
 from studio.engine.levels import levels_of_sound
 from studio.engine.training import distance
-from studio.engine.training.evaluation import result_of
 from studio.engine.training.recordings import TrainingRecordings
 from studio.zoo.wavenet import WaveNet
 

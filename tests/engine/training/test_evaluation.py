@@ -15,6 +15,7 @@ from studio.density.decoder_likelihood import BernoulliLikelihood, DecoderLikeli
 from studio.density.flow import Flow
 from studio.density.posterior import Posterior
 from studio.density.variational import Variational
+from studio.engine.events import result_of
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import evaluation
 from studio.engine.training.recordings import TrainingRecordings, bits_per_sample
@@ -97,7 +98,7 @@ def test_a_figure_is_the_mean_over_artworks_of_every_batch() -> None:
     x = torch.cat((quarter(2), quarter(1) * 2))  # at the middle h is 0: ln N = -0.918939
     steps = evaluation.measure_figures_in_steps(flow(0.05), TrainingExamples(x), batch=2)
     assert next(steps) == (2, 3)
-    found = {name: value for name, value, _ in evaluation.result_of(steps)}
+    found = {name: value for name, value, _ in result_of(steps)}
     assert found["nats in logit space"] == pytest.approx(-(2 * 1.388808 + 0.918939) / 3, abs=TOLERANCE)
 
 
@@ -163,14 +164,14 @@ def test_a_model_of_levels_and_two_classes_has_a_mixture_figure(most: int, monke
 def test_the_figure_of_artworks_unlike_the_training_data_is_last() -> None:
     x = torch.cat((quarter(2), quarter(1) * 2))
     unlike = torch.tensor([False, True, True])
-    *_, (name, value, exact) = evaluation.result_of(
+    *_, (name, value, exact) = result_of(
         evaluation.measure_figures_in_steps(flow(0.05), TrainingExamples(x), batch=2, unlike=unlike)
     )
     assert (name, exact) == ("bits per dimension, 2 of 3 unlike what it learned from", False)
     # At the middle dh/dx = 0.9 / (0.5 · 0.5) / 65536, its logarithm 1.280934 - 11.090355.
     whole = (1.388808 + 9.583146 + 0.918939 + 9.809421) / 2 / math.log(2)
     assert value == pytest.approx(whole, abs=TOLERANCE)
-    same = evaluation.result_of(
+    same = result_of(
         evaluation.measure_figures_in_steps(flow(0.05), TrainingExamples(x), unlike=torch.zeros(3, dtype=torch.bool))
     )
     assert [name for name, _, _ in same] == ["bits per dimension", "nats in logit space"]
@@ -180,13 +181,13 @@ def test_the_spread_of_recordings_uses_all_their_samples() -> None:
     model = WaveNet(cycles=1, layers=2, channels=8, skip=8).build((40,)).eval()
     sounds = TrainingRecordings(tuple(torch.full((size,), 100 + size, dtype=torch.uint8) for size in (30, 50, 80)))
     unlike = torch.tensor([True, False, True])
-    *_, (name, value, exact) = evaluation.result_of(evaluation.measure_figures_in_steps(model, sounds, unlike=unlike))
+    *_, (name, value, exact) = result_of(evaluation.measure_figures_in_steps(model, sounds, unlike=unlike))
     assert (name, exact) == ("bits per sample, 2 of 3 unlike what it learned from", True)
     bits = [bits_per_sample(model, sounds.select(slice(i, i + 1))) for i in (0, 2)]
     assert value == pytest.approx((30 * bits[0] + 80 * bits[1]) / 110)
     pieces = sounds.cut_into_pieces(40)
     assert [len(x) for x in pieces.x] == [30, 40, 40, 40]
-    spread = evaluation.result_of(evaluation.measure_spread(model, sounds))
+    spread = result_of(evaluation.measure_spread(model, sounds))
     assert spread[-1] == pytest.approx(
         max(bits_per_sample(model, pieces.select(slice(i, i + 1))) for i in range(4)), abs=1e-4
     )
@@ -198,7 +199,7 @@ def test_a_spread_scores_artworks_as_they_are_opened() -> None:
     white = TrainingExamples(drawn, None, torch.ones_like(drawn)).select(slice(1, None)).to(torch.device("cpu"))
     steps = evaluation.measure_spread(model, white)
     assert next(steps) == (4, 4)
-    found = evaluation.result_of(steps)
+    found = result_of(steps)
     assert len(found) == evaluation.QUANTILE_COUNT
     assert found == pytest.approx([0.263282 / math.log(2)] * evaluation.QUANTILE_COUNT, abs=TOLERANCE)
 
@@ -206,7 +207,7 @@ def test_a_spread_scores_artworks_as_they_are_opened() -> None:
 def test_a_spread_uses_so_many_artworks_at_equal_distances() -> None:
     model = Autoregressive((1, 1, 1), 4, Constant(torch.tensor([8, 4, 2, 2]).log().view(4, 1, 1)), Categorical(1, 4))
     x = torch.tensor([0, 3, 1, 3, 2], dtype=torch.uint8).view(5, 1, 1, 1)
-    found = evaluation.result_of(evaluation.measure_spread(model.double().eval(), TrainingExamples(x), most=3))
+    found = result_of(evaluation.measure_spread(model.double().eval(), TrainingExamples(x), most=3))
     assert [found[0], found[50], found[100]] == [1, 2, 3]  # of 0, 1 and 2
 
 

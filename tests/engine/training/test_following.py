@@ -13,13 +13,13 @@ from torch import Tensor
 from studio import cli
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.engine.device import ComputeDevice
+from studio.engine.events import result_of
 from studio.engine.followed_signal import FollowedSignal
 from studio.engine.generation.sound_job import SoundJob
 from studio.engine.jobs import JobStarter
 from studio.engine.levels import DoesNotFit, levels_of_sound
 from studio.engine.training.augmentation import Augmentation, SoundVariation
 from studio.engine.training.config import config_for_data, config_to_dict, with_changes, with_steps
-from studio.engine.training.evaluation import result_of
 from studio.engine.training.recordings import TrainingRecordings, with_signals
 from studio.library import models
 from studio.media.decoder import open_recording

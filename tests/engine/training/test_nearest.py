@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from studio.engine.events import result_of
 from studio.engine.levels import TrainingExamples, levels_of_sound
 from studio.engine.training.nearest import Found, NearestArtworks
 from studio.engine.training.nearest_sounds import NearestRecordings
@@ -17,13 +18,9 @@ LENGTH = 12_000
 
 
 def found_by(steps: Generator[None, None, Found | None]) -> Found:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            assert end.value is not None
-            found: Found = end.value
-            return found
+    found = result_of(steps)
+    assert found is not None
+    return found
 
 
 def blots(count: int, seed: int) -> torch.Tensor:

@@ -124,7 +124,7 @@ class AppState(State):
         self.explore = ExploreState(engine, models, of("explore"), takes, exporter, surprisal, synth, status)
         self.complete = CompleteState(engine, models, of("complete"), jobs, takes, exporter, surprisal)
         self.sound = SoundState(engine, self.sound_card, models, of("sound"), jobs, takes, exporter, status)
-        trainer, release = (engine, _keep) if self._trainer is None else (self._trainer, self._trainer.rest)
+        trainer, release = (engine, _keep_engine) if self._trainer is None else (self._trainer, self._trainer.rest)
         if self._trainer is not None:
             self.jobs.follow_engine(self._trainer)
         self.train = TrainState(trainer, release, models, of("train"), jobs, takes, self.sound_card)
@@ -369,7 +369,7 @@ class AppState(State):
         return [record for panel in self._panels.values() for record in panel.records()]
 
 
-def _keep() -> None:
+def _keep_engine() -> None:
     """Do nothing: an engine that also generates continues after a training."""
 
 

@@ -1,4 +1,4 @@
-"""Make a pyramid: larger pictures by a trained model and an upsampler."""
+"""Make a pyramid: larger pictures with a trained model and an upsampler."""
 
 import argparse
 
@@ -10,7 +10,7 @@ from studio.wire import messages as wire
 
 def add(commands: command.Commands) -> None:
     """Add `studio pyramid`."""
-    sub = command.add_command(commands, "pyramid", run, "make larger pictures by a model and an upsampler")
+    sub = command.add_command(commands, "pyramid", run, "make larger pictures with a model and an upsampler")
     sub.add_argument("base", metavar="MODEL", help="the model that draws the coarse pictures")
     sub.add_argument("upsampler", metavar="UPSAMPLER", help="the upsampler that draws the details")
     sub.add_argument(

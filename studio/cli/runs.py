@@ -121,14 +121,14 @@ def _print_curve(args: argparse.Namespace, run: RunSummary) -> None:
             command.print_result(args, {"step": step, "training": bits, "held_out": held_out}, "")
         return
     best = _best(run)
-    for step, bits, held_out in _some(measured or run.curve, best):
+    for step, bits, held_out in _points_that_fit(measured or run.curve, best):
         figure = "" if held_out is None else f"  {held_out:8.3f} held out"
         mark = "  best" if held_out is not None and held_out == best else ""
         command.print_result(args, {}, f"step {step:>9,}  {bits:8.3f} training{figure}{mark}")
 
 
-def _some(points: Sequence[runs.CurvePoint], best: float | None) -> list[runs.CurvePoint]:
-    """Return so many points that they fit on a screen: the first, the last and the best among them."""
+def _points_that_fit(points: Sequence[runs.CurvePoint], best: float | None) -> list[runs.CurvePoint]:
+    """Return points that fit on a screen. The first, the last and the best are among them."""
     last = len(points) - 1
     chosen = {round(place * last / (MOST_ROWS - 1)) for place in range(MOST_ROWS)} if last >= MOST_ROWS else None
     return [

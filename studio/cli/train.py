@@ -347,7 +347,7 @@ def _report_step(
 
 
 def _progress_text(config: "TrainingConfig", event: wire.TrainingProgress) -> str:
-    """Return a step in words.
+    """Return the line that describes a step.
 
     `step 1,200 of 34,400: 1.21 bits per dimension, 214 pictures a second, about 4 min left`.
     """

@@ -238,9 +238,9 @@ class AutoregressiveSound(Model):
     def decode_steps(
         self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0, keep: Tensor | None = None
     ) -> Iterator[DecodingStep]:
-        """Decode as every model does. A beginning that is kept is appended at once.
+        """Decode as every model does. A kept beginning is appended at once.
 
-        All steps return the same tensor, filled further each time. What is still to come is silence.
+        All steps yield the same tensor. It is filled step by step, and silent after the samples drawn so far.
         """
         temperature = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
         heard = self._known_count(z, keep)

@@ -84,9 +84,10 @@ class Differences:
         return found
 
     def _groups(self, largest: Tensor) -> Iterator[tuple[Tensor, slice]]:
-        """Yield rows and the columns that hold all their possible values: those that differ by 1 at most, and others.
+        """Yield two groups of rows, and for each the columns that hold all its possible values.
 
-        On drawings in black and white nearly all are of the first group, with 3 values instead of 31.
+        The differences of the first group are at most 1, so a row has 3 values instead of 31. On drawings in black and
+        white nearly all rows belong to it.
         """
         near = largest <= 1
         for some, reach in ((near, 1), (~near, self.levels - 1)):

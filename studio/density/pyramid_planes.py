@@ -7,7 +7,7 @@
 (Mahajan and Roth, PixelPyramids, 2021, arXiv:2110.08787, section 3.1.) Given m, every whole number from -D to D is
 possible as δ, and no other. Neighbours in a row are halved first and rounded down, then neighbours in a column, rounded
 up. With both rounded down, edges of ink in 16 levels were 0.67 levels darker after two halvings than the mean of each
-4 × 4 square; so they are 0.07 levels darker. A base may then learn from usual means.
+4 × 4 square; rounded this way they are 0.07 levels darker. A base may then learn from usual means.
 
 A doubling undoes both: it splits every coarse pixel into an upper and a lower one, and each of these into a left and a
 right one. These are three planes of differences for each colour. A plane may be drawn in 2 or 4 passes over interleaved
@@ -122,7 +122,7 @@ class SplitOrder:
 
 
 def halve_picture(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the coarse picture `(B, C, H/2, W/2)` of x `(B, C, H, W)`, and that halved in rows only, `(B, C, H, W/2)`.
+    """Return the coarse picture `(B, C, H/2, W/2)` of x `(B, C, H, W)`, and x halved in rows only, `(B, C, H, W/2)`.
 
     Both have the type of x, which is signed.
     """

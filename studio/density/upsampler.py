@@ -86,7 +86,7 @@ class Upsampler(Model):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Return the precision in which the model computes. Packed, it has no parameters left."""
+        """Return the precision in which the model computes. A packed model has no parameters that state it."""
         return self.zero.dtype
 
     # ── prices ──────────────────────────────────────────────────────────────────────────────────
@@ -242,7 +242,7 @@ class Upsampler(Model):
         -1 is a free pixel. Every level within the bounds is possible.
         """
         if keep.shape[1:] != self.shape:
-            raise ValueError(f"what is to be kept is {tuple(keep.shape[1:])}, but the pictures are {self.shape}")
+            raise ValueError(f"the kept pixels are {tuple(keep.shape[1:])}, but the pictures are {self.shape}")
         if int(keep.max()) >= self.levels:
             raise ValueError(f"a level of {int(keep.max())} is to be kept, but there are {self.levels}")
         low = self._scales(keep.clamp(min=0))

@@ -3,9 +3,11 @@
 A frame of `hop` samples holds a number for each note, then one for the loudness; each part only if it is followed.
 
 The pitch comes from the autocorrelation of a windowed piece, divided by that of its window (Boersma, Accurate
-short-term analysis of the fundamental frequency, 1993). It lies between two notes, whose numbers are its distances from
-the other; they are zero if there is none. torchaudio's `detect_pitch_frequency` divides by the energy twice, so it
-finds the longest lag in most notes that die away: of eight from 311 to 1,047 Hz it finds none, and this finds all.
+short-term analysis of the fundamental frequency, 1993). It lies between two notes.
+The number of each is the distance of the pitch from the other one; the numbers of all other notes are zero.
+
+torchaudio's `detect_pitch_frequency` divides by the energy twice, so it finds the longest lag in most notes that die
+away: of eight from 311 to 1,047 Hz it finds none, and this finds all.
 
 The loudness is the sum of p^0.3 over mel bands of power p (Stevens, The measurement of loudness, 1955), as a logarithm.
 """
@@ -27,7 +29,7 @@ from studio.zoo.wavenet import FOLLOWED_NOTES, WaveNet
 WINDOW_SECONDS = 0.05
 """Seconds of sound that decide a frame: three periods of the lowest note."""
 LAGS_PER_SAMPLE = 4
-"""Lags of the autocorrelation in the time of one sample."""
+"""The number of lags of the autocorrelation within one sample."""
 OCTAVE_COST = 0.05
 """How much weaker a pitch counts that is an octave lower. Without it, many notes are found an octave too low."""
 MIN_STRENGTH = 0.45
@@ -39,7 +41,7 @@ MEL_BANDS = 40
 MIN_LOUDNESS = 2.0**-8
 """The loudness of silence."""
 BLOCK_FRAMES = 256
-"""Frames that are computed together, in some 20 ms."""
+"""Frames that are computed together, in about 20 ms."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class FollowedSignal:
         return result_of(self.in_steps(sound))
 
     def of_samples(self, samples: Array) -> Tensor:
-        """Return the signal of a sound `(samples,)` int16, as it is in levels: their noise is also loud."""
+        """Return the signal of a sound `(samples,)` int16 in levels, whose rounding noise is also loud."""
         return self.of_levels(levels_of_sound(samples, self.levels))
 
     def of_levels(self, x: Tensor) -> Tensor:

@@ -65,7 +65,7 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
     memory: int | None = None
     """Bytes of memory in use: of the graphics device if there is one. None if unknown."""
     notices: tuple[str, ...] = ()
-    """What the user was told at this step."""
+    """Sentences for the user at this step."""
 
 
 class RunConfig(msgspec.Struct, frozen=True):
@@ -181,7 +181,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 def read_log(folder: Path) -> list[LogLine]:
     """Return the log of a run by its steps, also while it grows. Damaged lines are left out.
 
-    If a step comes again, the run went back to a checkpoint, and what it forgot is left out.
+    If a step comes again, the run continued from an earlier checkpoint, so the lines after that one are left out.
     """
     try:
         lines = (folder / LOG_FILE).read_bytes().splitlines()

@@ -6,7 +6,7 @@
 
 from h_0[t], which is the sample *before* t: one of 256 levels as a vector of its own, a finer one by its height.
 Before the first sample there is silence, and before that nothing: every layer's past is zero, as queues of zeros are.
-The condition c is a kind for the whole sound, a signal at a lower rate, or both; each of its frames stands for `hop`
+The condition c is a class for the whole sound, a signal at a lower rate, or both; each of its frames stands for `hop`
 samples, and sample t is *predicted* from frame t // hop (section 2.5, where such a signal is repeated). A signal that
 is shorter than the sound begins again.
 
@@ -94,7 +94,7 @@ class WaveNetNetwork(nn.Module):
     def numbers_after_context(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Return numbers `(B, numbers, n)` of the last n samples of parts of sounds. The levels are `(B, field + n)`.
 
-        Negative samples at the beginning are before that of their sound. If c is a signal, the first of the n samples
+        Negative samples lie before the beginning of their sound. If c is a signal, the first of the n samples
         begins a frame, and `context_frames` come before it.
         """
         nothing = (x < 0).cumprod(1).sum(1)

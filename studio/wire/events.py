@@ -160,7 +160,7 @@ class LoopFound(Answer, frozen=True, kw_only=True, tag="loop_found"):
 
 
 FileOutcome = Literal["used", "damaged", "duplicate", "left_out", "skipped"]
-"""What became of a file.
+"""The outcome of a file.
 
 `damaged`: it is used although it is cut off or damaged. `left_out`: it can be read, but is not used. `skipped`: it
 cannot be read.
@@ -350,7 +350,7 @@ class EvaluationProgress(Answer, frozen=True, kw_only=True, tag="evaluation_prog
     spread: tuple[float, ...] = ()
     """The distribution of bits as on the card, if requested."""
     distances: tuple[float, float] | None = None
-    """The Fréchet distances to held-out recordings of drawn ones, and of those that were learned from. None for other
+    """The Fréchet distances to held-out recordings: that of drawn ones, and that of training recordings. None for other
     models, before the end, and if the recordings are too short."""
 
 

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.training_beside [FOLDER] [--model wavenet-piano-16k] [--seconds 60] [--processes 0]
 
-The real window, drawn where no screen is, trains a tiny Glow on FOLDER, or on pictures of its own, with its second
+The real window, drawn without a screen, trains a tiny Glow on FOLDER, or on pictures of its own, with its second
 engine. Meanwhile it plays a WaveNet on a PulseAudio of our own (Linux), whose other side is recorded, and its panels
 are opened one after the other. Printed: how late a timer of the event loop was, with the places where the window worked
 longest; the gaps of the sound; the speed of the training alone, and beside the sound. `--processes` other programs keep
@@ -55,7 +55,7 @@ class Ticks:
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._tick)
         self._timer.start(round(TICK * 1000))
-        signal.signal(signal.SIGALRM, self._look)
+        signal.signal(signal.SIGALRM, self._note_place)
         signal.setitimer(signal.ITIMER_REAL, LATE / 3, LATE / 3)
 
     def stop(self) -> None:
@@ -63,7 +63,8 @@ class Ticks:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
     def clear(self) -> None:
-        self._last, self._worked = time.perf_counter(), time.thread_time()
+        self._last = time.perf_counter()
+        self._worked = time.thread_time()
         self.late.clear()
         self.work.clear()
         self.places.clear()
@@ -72,9 +73,10 @@ class Ticks:
         now, worked = time.perf_counter(), time.thread_time()
         self.late.append(now - self._last - TICK)
         self.work.append(worked - self._worked)
-        self._last, self._worked = now, worked
+        self._last = now
+        self._worked = worked
 
-    def _look(self, _: int, frame: FrameType | None) -> None:
+    def _note_place(self, _: int, frame: FrameType | None) -> None:
         """Note where the window's thread works if the next tick is late. A signal is handled in this thread."""
         if frame is not None and time.perf_counter() - self._last > LATE:
             self.places[_place_of(frame)] += 1

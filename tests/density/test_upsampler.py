@@ -25,7 +25,7 @@ def trained(shape: tuple[int, ...], levels: int, doublings: int, passes: int) ->
 
 
 def pictures(model: Upsampler, count: int) -> Tensor:
-    """Return pictures at random, of which the first is black and the second white."""
+    """Return random pictures. The first is black and the second white."""
     x = torch.randint(0, model.levels, (count, *model.shape), generator=torch.Generator().manual_seed(0))
     x[0] = 0
     x[1] = model.levels - 1
@@ -122,7 +122,7 @@ def test_training_estimates_the_bits_from_crops() -> None:
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 
-def test_what_cannot_be_drawn_is_said() -> None:
+def test_what_cannot_be_drawn_is_refused() -> None:
     with pytest.raises(ValueError, match="pictures"):
         upsampler.Upsampler().build((256,))
     with pytest.raises(ValueError, match="24 × 20 pixels cannot be halved 2 times"):

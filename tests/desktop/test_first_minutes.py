@@ -98,7 +98,7 @@ def test_a_fault_and_a_window_that_does_not_answer_are_noticed(
 def first_launch(screen: Screen, tmp_path: Path) -> Iterator[DesktopWindow]:
     """Open a window as a new user sees it, with nothing in its folders."""
     window = DesktopWindow(screen, tmp_path / "home", (1440, 900))
-    window.ask("report")  # the start is not a touch
+    window.ask("report")  # leave the start of the window out of the measurement
     yield window
     assert window.close() == 0
 

@@ -19,7 +19,7 @@ LEARNS = 2 * COMPILES
 def window(screen: Screen, tmp_path: Path) -> Iterator[DesktopWindow]:
     """Open a window with nothing in its folders."""
     window = DesktopWindow(screen, tmp_path / "home", (1440, 900))
-    window.ask("report")  # the start is not a touch
+    window.ask("report")  # leave the start of the window out of the measurement
     yield window
     assert window.close() == 0
 
@@ -46,10 +46,10 @@ def _wait(window: DesktopWindow, phase: str) -> None:
 
 def test_two_folders_are_learned_one_after_the_other(window: DesktopWindow, tmp_path: Path) -> None:
     middle = (600, 400)
-    window.screen.drop(_pictures(tmp_path / "spots"), middle)  # one
+    window.screen.drop(_pictures(tmp_path / "spots"), middle)  # the first action
     window.until(lambda: window.value("panel") == "train", "The panel")
     window.settle()
-    _press(window, "Start")  # two: less than three clicks from a folder to a training
+    _press(window, "Start")  # the second: from a folder to a training in fewer than three
     _wait(window, "running")
     window.until(lambda: window.value("train.run.samples"), "The first samples", LEARNS)
 
@@ -64,7 +64,7 @@ def test_two_folders_are_learned_one_after_the_other(window: DesktopWindow, tmp_
 
     _press(window, "Pause")
     _wait(window, "paused")
-    assert len(window.value("train.queue.waiting")) == 1, "who pauses wants a rest"
+    assert len(window.value("train.queue.waiting")) == 1, "a pause also holds the queue"
     _press(window, "Resume")
     _wait(window, "running")
     _press(window, "Open in Explore")

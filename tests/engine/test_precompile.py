@@ -277,4 +277,4 @@ def test_threads_that_wait_for_each_other_do_not_spin() -> None:
         program, cwd=ROOT, env={**env, "OMP_DISPLAY_ENV": "VERBOSE"}, capture_output=True, text=True, check=True
     )
     for setting in ("GOMP_SPINCOUNT = '0'", "OMP_WAIT_POLICY = 'PASSIVE'"):
-        assert setting in done.stderr, "what OpenMP itself says that it has understood"
+        assert setting in done.stderr, "OpenMP reports the setting"

@@ -47,7 +47,7 @@ class SoundCard(State):
     lost = Signal(object, str)
     """Emitted if the card was lost. Carries the source that it played and a sentence."""
     handed_over = Signal(object)
-    """Emitted just before another source replaces the one that plays. Carries the latter."""
+    """Emitted just before another source replaces the one that plays. Carries the replaced source."""
 
     latencies = LATENCIES
 
@@ -101,7 +101,7 @@ class SoundCard(State):
         )
 
     def rest(self, source: SampleSource) -> None:
-        """Note that a source is silent for now. The card is released after a while of silence."""
+        """Note that a source has paused. After a while without sound the card is released."""
         if source is self.source:
             self._is_silent = True
 

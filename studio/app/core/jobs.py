@@ -110,7 +110,7 @@ class JobList(State):
     start_requested = Signal(str)
     """Emitted when the user starts a job of the queue."""
     move_requested = Signal(str, int)
-    """Emitted when the user moves a job of the queue by so many places."""
+    """Emitted when the user moves a job of the queue by a number of places."""
     removal_requested = Signal(str)
     """Emitted when the user removes a job of the queue."""
 

@@ -66,7 +66,7 @@ def partner_titles(partners: Sequence[InstalledModel]) -> list[tuple[str, str]]:
 
 
 SEED_LIMIT = 2**53
-"""All seeds are smaller, so that every reader of JSON keeps them exact."""
+"""All seeds are smaller than this, because some readers of JSON round larger numbers."""
 
 ROLLED_SEED_LIMIT = 1_000_000
 """Rolled seeds have six digits at most: they can be read aloud, and there are enough of them."""
@@ -122,10 +122,11 @@ def safe_temperatures(card: Card | None, default: float = LEARNED_TEMPERATURE) -
     """Return the lowest and highest temperature that a model handles well.
 
     Lower temperatures are safe: results only become more typical. Above 1 they are unlike what the model learned from,
-    unless its card recommends a higher temperature, at which its results were checked. Where most of the works that
-    were drawn to measure it were blank or saturated, neither is.
+    unless its card recommends a higher temperature, at which its results were checked.
+    A temperature at which most measured works were blank or saturated is not safe.
 
-    home: the temperature to which the dial returns, which is always safe
+    Arguments
+        default: the temperature to which a reset returns, which is always safe
     """
     own = card.temperature if card is not None else default
     low, high = (card.temperature_range if card is not None else None) or (0.0, MAX_TEMPERATURE)

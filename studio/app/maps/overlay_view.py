@@ -10,7 +10,7 @@ from studio.media.pictures.surprisal_map import ColourScale
 from studio.wire.messages import Array
 
 RELIEF_STRENGTH = 0.2
-"""The share of a picture's light and shade on a map of shares, which has no outlines of its own."""
+"""How strongly the picture shows through a map of shares, which has no outlines of its own; 0 to 1."""
 
 
 def surprisal_picture(map: SurprisalMap | None, scale: ColourScale | None) -> Array | None:

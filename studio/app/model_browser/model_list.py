@@ -41,7 +41,7 @@ class ModelList(State):
         self.refused.set(tuple(refused))
 
     def set_favourite(self, name: str, on: bool) -> None:
-        """Make a model a favourite, or no longer."""
+        """Add a model to the favourites, or remove it."""
         others = self.favourites.get() - {name}
         self.favourites.set(others | {name} if on else others)
 

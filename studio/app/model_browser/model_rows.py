@@ -13,19 +13,19 @@ from studio.library.models import InstalledModel
 Index = QModelIndex | QPersistentModelIndex
 
 ModelFilter = Callable[[Any], bool]
-"""Which models a list offers."""
+"""Returns whether a list offers a model."""
 
 ModelRemark = Callable[[Any], str]
 """Returns the text that a list adds to a model's card; empty for most models."""
 
 
 def makes_no_recordings(trained: InstalledModel) -> bool:
-    """Whether it makes whole pictures or waves; recordings have a panel of their own."""
+    """Return whether a model makes whole pictures or waves. Recordings have a panel of their own."""
     return not trained.card.sample_rate
 
 
 def no_remark(trained: InstalledModel) -> str:
-    """No remark."""
+    """Return an empty remark."""
     return ""
 
 
@@ -63,7 +63,7 @@ class ModelRows(QAbstractListModel):
         self.endResetModel()
 
     def _matches(self, card: Card) -> bool:
-        said = (
+        parts = (
             card.title,
             card.subject,
             card.family_title,
@@ -72,7 +72,7 @@ class ModelRows(QAbstractListModel):
             card.group_heading,
             card.sampling_text,
         )
-        text = " ".join(said).lower()
+        text = " ".join(parts).lower()
         return all(word in text for word in self._search_words)
 
     @guarded(0)
@@ -92,7 +92,7 @@ class ModelRows(QAbstractListModel):
         card = entry.card
         if role == Qt.ItemDataRole.AccessibleTextRole:
             favourite = ", favourite" if card.name in self._models.favourites.get() else ""
-            said = (
+            parts = (
                 card.title,
                 card.family_title,
                 card.subject,
@@ -100,7 +100,7 @@ class ModelRows(QAbstractListModel):
                 card.sampling_text,
                 card.held_out_text,
             )
-            return f"{', '.join(filter(None, said))}{favourite}"
+            return f"{', '.join(filter(None, parts))}{favourite}"
         return (
             f"{card.name}: {card.subject}, {card.sampling_text}, {card.held_out_text}"
             if role == Qt.ItemDataRole.ToolTipRole

@@ -13,7 +13,7 @@ Parents = tuple[int | None, ...]
 def find_parents(takes: Sequence[Artwork]) -> Parents:
     """Return the place of each take's nearest ancestor; None if none is here.
 
-    There is no circle, because only earlier takes count.
+    Only earlier takes count, so there are no cycles.
     """
     places = {take.key: place for place, take in reversed(list(enumerate(takes)))}
     return tuple(

@@ -93,7 +93,7 @@ def sound_thumbnail(wave: Array, width: int, height: int, ratio: float, theme: T
 
 
 def waveform_pixmap(samples: Array, width: int, height: int, ratio: float, theme: Theme) -> QPixmap:
-    """Draw how high and low samples (n,) int16 go over time, in device pixels."""
+    """Draw the waveform of samples (n,) int16; its size is in device pixels."""
     pixmap = QPixmap(width, height)
     pixmap.fill(theme.colour("window"))
     middle = height / 2

@@ -6,7 +6,7 @@ from studio.app.panels.panel_view import PanelView
 
 
 class PanelViews(dict[str, PanelView]):
-    """Holds the panels that were built, by key. `views[key]` builds the panel if it is not here."""
+    """Holds the panels that were built, by key. `views[key]` builds the panel if that was not done yet."""
 
     def __init__(self, build: Callable[[str], PanelView]) -> None:
         super().__init__()

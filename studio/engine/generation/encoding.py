@@ -25,7 +25,7 @@ CLASS_SECONDS = 1.0
 def likeliest_class(loaded: LoadedModel, x: Tensor, label: int | None) -> Generator[None, None, Tensor | None]:
     """Return the class (1,) of one artwork x, in small steps: the given one, or the one under which it is likeliest.
 
-    The last second of a recording decides, because the recording must be priced under each class. Of a pyramid the
+    Of a recording only the last second is priced, because that takes long under each class. Of a pyramid the
     coarse picture decides, because its details do not depend on the class.
     """
     c = classes_for(loaded, [0], label)

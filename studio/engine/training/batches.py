@@ -33,7 +33,7 @@ def batch_of_step(
 
 
 def mirror_some(x: Tensor, levels: int, mirrored: Tensor) -> Tensor:
-    """Return pictures or cycles in levels, those where `mirrored` (n,) is true mirrored."""
+    """Return pictures or cycles in levels. Those for which `mirrored` (n,) is true are mirrored."""
     other = x.flip(-1) if x.dim() == 4 else levels - 1 - x.flip(-1).roll(1, -1)
     return torch.where(mirrored.view(-1, *[1] * (x.dim() - 1)), other, x)
 

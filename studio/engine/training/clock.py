@@ -27,7 +27,7 @@ class StandstillWatch:
         self._looked = time.monotonic()
         self._lock = threading.Lock()
         self._over = threading.Event()
-        threading.Thread(target=self._look_again_and_again, daemon=True).start()
+        threading.Thread(target=self._watch_clock, daemon=True).start()
 
     @property
     def seconds(self) -> float:
@@ -44,7 +44,7 @@ class StandstillWatch:
         """End the thread."""
         self._over.set()
 
-    def _look_again_and_again(self) -> None:
+    def _watch_clock(self) -> None:
         while not self._over.wait(TICK_SECONDS):
             _ = self.seconds
 
@@ -60,7 +60,11 @@ class TrainingClock:
 
     def __init__(self, earlier: float) -> None:
         self._earlier = earlier
-        self._saved = self._reported = self._resumed = self._checked = time.monotonic()
+        now = time.monotonic()
+        self._saved = now
+        self._reported = now
+        self._resumed = now
+        self._checked = now
         self._worked = 0.0
         """Seconds of this session until it paused last."""
         self._steps = 0
@@ -95,7 +99,7 @@ class TrainingClock:
         return self._steps / max(self._session_seconds, 1e-9)
 
     def seconds_left(self, steps: int) -> float:
-        """Return the seconds that so many more steps take; 0 if that is not known yet."""
+        """Return the seconds that `steps` more steps take; 0 if that is not known yet."""
         return self._pace.seconds_for(steps)
 
     @property
@@ -117,7 +121,8 @@ class TrainingClock:
         """Note that a checkpoint was saved."""
         now = time.monotonic()
         self._save_seconds = now - self._checked
-        self._saved = self._checked = now
+        self._saved = now
+        self._checked = now
 
     def pause(self) -> None:
         """Stop the clock while other jobs work."""

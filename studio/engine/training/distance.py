@@ -30,7 +30,7 @@ LEAST_POWER = 1e-6
 """The power that is added to each band, so that silence has a logarithm."""
 
 Distances = tuple[float, float]
-"""The distance of drawn recordings to held-out ones, and that of recordings that were learned from."""
+"""The distances to held-out recordings: that of drawn ones, and that of training recordings."""
 
 
 @torch.no_grad()

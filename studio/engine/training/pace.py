@@ -1,4 +1,4 @@
-"""Estimate the time that is left of a training from its recent pace."""
+"""Estimate the remaining time of a training from its recent pace."""
 
 from collections import deque
 
@@ -7,9 +7,9 @@ WINDOW_SECONDS = 600.0
 
 
 class Pace:
-    """Measures steps by the clock on the wall: measuring, saving, drawing samples and other jobs take their share.
+    """Measures the pace in real time, which includes measuring, saving, drawing samples and other jobs.
 
-    The first step and what follows it do not count: then everything is prepared, and the first samples are drawn.
+    The first step and the time just after it do not count, because everything is prepared and the first samples drawn.
     """
 
     def __init__(self) -> None:
@@ -17,7 +17,7 @@ class Pace:
         self._has_begun = False
 
     def add_mark(self, steps: int, now: float) -> None:
-        """Note how many steps of this session are done at a time in seconds."""
+        """Note the number of steps that this session has taken at the time `now`, in seconds."""
         if not self._has_begun:
             self._has_begun = True
             return
@@ -26,7 +26,7 @@ class Pace:
             self._marks.popleft()
 
     def seconds_for(self, steps: int) -> float:
-        """Return the seconds that so many more steps take; 0 if that is not known yet."""
+        """Return the seconds that `steps` more steps take; 0 if that is not known yet."""
         if len(self._marks) < 2:
             return 0.0
         first, begin = self._marks[0]

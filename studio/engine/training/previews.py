@@ -30,7 +30,7 @@ from studio.wire import messages as wire
 GAPS = (10.0, 20.0, 40.0, 80.0, 120.0)
 """Seconds between two drawings, short at first, because a model then changes most. The last one repeats."""
 KEPT_SAMPLES = 3
-"""Seeds whose samples are kept of every drawing. The first drawing has no others, so that it is there soon."""
+"""The number of seeds whose samples are kept of every drawing. The first drawing has only these, to appear soon."""
 SHARE = 0.1
 """The largest share of the time that drawing may take."""
 SOUND_SECONDS = 1.5

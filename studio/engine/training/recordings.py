@@ -29,12 +29,12 @@ class CutExamples(TrainingExamples):
     """Holds parts of sounds `(n, field + samples)` with their context. Entries without sound are -1."""
 
     def loss(self, model: Model) -> Tensor:
-        assert isinstance(model, AutoregressiveSound), "only what is drawn sample by sample learns from cuts"
+        assert isinstance(model, AutoregressiveSound), "only a model of recordings learns from cuts"
         return model.loss_of_cuts(self.x, self.c)
 
     def weight(self, model: Model) -> float:
         """Return the number of samples that are predicted."""
-        assert isinstance(model, AutoregressiveSound), "only what is drawn sample by sample learns from cuts"
+        assert isinstance(model, AutoregressiveSound), "only a model of recordings learns from cuts"
         return int((self.x[:, model.receptive_field :] >= 0).sum())
 
 

@@ -81,7 +81,7 @@ def _kill_once(
     child = os.fork()
     if child == 0:
         os.close(reader)
-        _train_and_tell(home, config, x, writer)
+        _train_and_report(home, config, x, writer)
     os.close(writer)
     data = os.read(reader, _MESSAGE.size)  # it learns, or has ended
     time.sleep(seconds)
@@ -93,8 +93,8 @@ def _kill_once(
     return list(_MESSAGE.iter_unpack(data[: len(data) // _MESSAGE.size * _MESSAGE.size])), killed
 
 
-def _train_and_tell(home: Path, config: TrainingConfig, x: TrainingExamples, writer: int) -> None:
-    """Train until the end of this process, and tell each step."""
+def _train_and_report(home: Path, config: TrainingConfig, x: TrainingExamples, writer: int) -> None:
+    """Train in this process until it ends, and report each step."""
     status = 1
     try:
         with run_lock.hold_run(home):

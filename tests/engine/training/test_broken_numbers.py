@@ -79,7 +79,7 @@ def test_a_run_recovers_from_a_number_that_is_not_finite(plant: Plant, tmp_path:
         notices += [result.notice] if getattr(result, "notice", "") else []
     assert run.progress.step == 12 and bool(weights(run).isfinite().all())
     assert all(bool(buffer.isfinite().all()) for buffer in run.model.buffers() if buffer.is_floating_point())
-    assert notices, "the user is told"
+    assert notices, "the user is notified"
     assert run.progress.loss_curve[-1][2] is not None, "the last figure is finite"
     for name, data in files.items():
         assert all(bool(t.isfinite().all()) for t in load(data).values() if t.is_floating_point()), name

@@ -1,4 +1,4 @@
-"""Two processes learn as one: the program beside this file compares them for every way in which a model needs it."""
+"""Two processes learn as one. `process_group_program.py` compares them for every kind of model that needs it."""
 
 import json
 import os

@@ -162,7 +162,7 @@ def test_a_batch_without_a_finite_loss_changes_nothing(tmp_path: Path, x: Traini
     ]
     assert torch.equal(weights(run), before)
     assert "was skipped" in reports[0].notice
-    assert all(math.isfinite(m.loss) for m in reports), "what is told must go through the pipe"
+    assert all(math.isfinite(m.loss) for m in reports), "every reported loss is finite"
 
 
 def test_three_bad_steps_roll_back_to_the_last_save_with_half_the_rate(tmp_path: Path, x: TrainingExamples) -> None:

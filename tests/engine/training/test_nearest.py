@@ -1,4 +1,4 @@
-"""Tests that copies of training artworks are told from others, and that the nearest artwork is found."""
+"""Tests that copies of training artworks are distinguished from others, and that the nearest artwork is found."""
 
 from collections.abc import Generator
 
@@ -68,7 +68,7 @@ def test_a_copy_is_found_in_every_position_in_which_it_was_learned(
     assert seen[0] < COPIED_DISTANCE < unseen[0]
 
 
-def test_nothing_is_said_of_pictures_that_are_all_the_same() -> None:
+def test_pictures_that_are_all_the_same_are_not_compared() -> None:
     same = TrainingExamples(torch.full((9, 1, 8, 8), 40, dtype=torch.uint8))
     steps = NearestArtworks(same, same, 256).find(same.x)
     with pytest.raises(StopIteration) as end:

@@ -1,4 +1,4 @@
-"""Tests that the time that is left is told within a fifth, after a twentieth of a run."""
+"""After a twentieth of a run, the estimate of the remaining time is right within a fifth."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ STEPS = 400
 
 
 class Clock:
-    """Is moved on by what a test says that work costs."""
+    """Replaces the clock. A test moves it forward by the time that work takes."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -29,7 +29,7 @@ class Clock:
 
 
 class NeverStill:
-    """Stands in for the watch of the real clock, which does not know the test's."""
+    """Replaces StandstillWatch, which looks at the real clock."""
 
     seconds = 0.0
 
@@ -76,12 +76,12 @@ def test_the_time_left_is_right_within_a_fifth_after_a_twentieth(
             assert left == pytest.approx(end - at, rel=0.2)
 
 
-def test_nothing_is_told_before_it_is_known() -> None:
+def test_no_time_is_reported_before_it_is_known() -> None:
     pace = Pace()
     assert pace.seconds_for(100) == 0.0
     pace.add_mark(1, 50.0)
     pace.add_mark(2, 60.0)
-    assert pace.seconds_for(100) == 0.0, "the first step and what follows it do not count"
+    assert pace.seconds_for(100) == 0.0, "the first step and the time just after it do not count"
     pace.add_mark(12, 80.0)
     assert pace.seconds_for(100) == pytest.approx(200.0)
 

@@ -44,7 +44,7 @@ class RunComparison(State):
         return tuple(curve.name for curve in self.curves.get())
 
     def toggle(self, run: RunSummary) -> None:
-        """Compare a run, or no longer. If there are too many, the one that was chosen first goes."""
+        """Compare a run, or stop comparing it. If there are too many, the earliest choice is removed."""
         name = run.folder.name
         if name in self.names:
             self.remove(name)
@@ -52,7 +52,7 @@ class RunComparison(State):
             self.curves.set((*self.curves.get(), compared_curve(run))[-MOST_COMPARED:])
 
     def remove(self, name: str) -> None:
-        """No longer compare a run."""
+        """Stop comparing a run."""
         self.curves.set(tuple(curve for curve in self.curves.get() if curve.name != name))
 
 

@@ -28,7 +28,7 @@ class Curve(State):
         self._count = 0
         self._held_out: list[tuple[int, float]] = []
         self.rule: Value[StopRule | None] = Value(None, self)
-        """By which rule the run will end; None if it has ended."""
+        """The rule by which the run will end; None if it has ended."""
 
     @property
     def steps(self) -> Array:
@@ -57,13 +57,13 @@ class Curve(State):
 
     @property
     def stop_step(self) -> int | None:
-        """Return the step at which the run stops by itself unless it gets better; None if it does not."""
+        """Return the step at which the run stops by itself unless it gets better; None if it never does."""
         rule = self.rule.get()
         return forecast.stop_step(self.held_out, rule) if rule is not None else None
 
     @property
     def forecast(self) -> Array:
-        """Return steps and held-out bits that follow if it continues like this, (n, 2)."""
+        """Return predicted steps and held-out bits, (n, 2)."""
         rule = self.rule.get()
         return forecast.forecast(self.held_out, rule.steps if rule is not None else 0)
 

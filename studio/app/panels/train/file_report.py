@@ -1,4 +1,4 @@
-"""Saves a table of what becomes of every file of the folder."""
+"""Saves a table with the outcome of every file in the folder."""
 
 from pathlib import Path
 

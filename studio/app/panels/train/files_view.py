@@ -71,7 +71,7 @@ class FilesView(QTreeView):
         super().__init__()
         self._rows = _FileRows(self, theme, folder)
         self.setModel(self._rows)
-        set_up_item_view(self, "Files, with what becomes of each")
+        set_up_item_view(self, "Files and their outcomes")
         self.setRootIsDecorated(False)
         self.setItemsExpandable(False)
         self.setUniformRowHeights(True)

@@ -21,7 +21,7 @@ FRAME_SECONDS = 0.25
 PAUSE_SECONDS = 0.4
 """Seconds of silence between two sounds."""
 SHOWN_SEEDS = 3
-"""Seeds whose pictures stand side by side. Of sounds the first is heard."""
+"""The number of seeds whose pictures stand side by side. A film of sounds has only the first seed."""
 
 
 class FilmExport(State):

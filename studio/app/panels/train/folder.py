@@ -25,7 +25,7 @@ from studio.wire.messages import (
 FileFilter = Literal["all", "alike", "odd", "unused", "list"]
 FILTERS: tuple[FileFilter, ...] = get_args(FileFilter)
 _NO_THUMBNAILS: Array = np.zeros((0, 0, 0, 3), np.uint8)
-"""Takes the place of those in a report, so that two reports can be compared."""
+"""Replaces the thumbnails in a stored report, because two reports with arrays cannot be compared."""
 USED = ("used", "damaged")
 """The outcomes of files that are learned from or held out."""
 THINGS = {"pictures": "pictures", "recordings": "sounds", "cycles": "waves"}
@@ -33,7 +33,7 @@ THINGS = {"pictures": "pictures", "recordings": "sounds", "cycles": "waves"}
 
 
 class ScanOptions(NamedTuple):
-    """Holds how files are examined, as ScanFolder takes it: both a shape and a rate let the engine choose."""
+    """Holds the options of a scan, as in ScanFolder. If there are both a shape and a rate, the engine chooses one."""
 
     shape: tuple[int, ...]
     rate: int
@@ -84,11 +84,11 @@ class FolderScan(State):
         """Which files the page shows."""
         self._shown = _Examined()
         self._incoming = self._shown
-        """What the present scan has found so far."""
+        """The findings of the present scan so far."""
         self._asked: ScanOptions | None = None
-        """How the scan at work examines files; None if none is at work."""
+        """The options of the scan at work; None if none is."""
         self._reported: ScanOptions | None = None
-        """How the files of the present report were examined."""
+        """The options of the scan that gave the present report."""
         self._is_awake = False
         """Whether the panel was shown. Before that, no folder is examined, so no engine has to start."""
         self._request = Request(engine, "scan", "latest", self)
@@ -144,7 +144,7 @@ class FolderScan(State):
 
     @property
     def shortage(self) -> str:
-        """Return why too little is left, if the user leaves out too many; else nothing."""
+        """Return a sentence if the user leaves out too many files; empty otherwise."""
         report = self.report.get()
         if report is None or not self.excluded.get():
             return ""
@@ -156,7 +156,7 @@ class FolderScan(State):
 
     @property
     def is_usable(self) -> bool:
-        """Return whether nothing that is known of the folder stops a training."""
+        """Return whether a training can start, by all that is known of the folder."""
         report = self.report.get()
         stops = report is not None and any(finding.weight == "stop" for finding in report.findings)
         return not (self.fault.get() or stops or self.shortage)
@@ -248,7 +248,7 @@ class FolderScan(State):
         self._fail(f'{why} Click "Look again".')
 
     def _fail(self, fault: str) -> None:
-        """Show why the folder could not be examined. What the user leaves out stays so."""
+        """Show why the folder could not be examined. Files that the user leaves out stay left out."""
         self._reported = None
         self.fault.set(fault)
         self.report.set(None)

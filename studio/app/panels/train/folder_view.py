@@ -1,4 +1,4 @@
-"""Shows the report on a folder: counts, sentences, thumbnails, and what becomes of every file."""
+"""Shows the report on a folder: counts, sentences, thumbnails, and the outcome of every file."""
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
@@ -44,7 +44,7 @@ class FolderPage(QScrollArea):
             theme, "Keep one of each", "link", tooltip="Leave out all but the first of those that look alike"
         )
         self.save = Button(
-            theme, "Save as CSV…", "link", tooltip="Save what becomes of every file, and why, as a table"
+            theme, "Save as CSV…", "link", tooltip="Save the outcome of every file, and the reason, as a table"
         )
         self.thumbnails = ThumbnailsView(theme, state.folder)
         self.files = FilesView(theme, state.folder)

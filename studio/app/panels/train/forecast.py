@@ -1,7 +1,7 @@
-"""Tells how held-out bits continue: where a run stops by itself, and what follows if it continues like this.
+"""Predicts held-out bits: the step at which a run stops by itself, and the bits if it continues like this.
 
-On a MAF that learned letters, bits twice as far along were foretold within 0.006, when they fell by 0.04 to 0.05 until
-then. On a Glow that learned 120 flowers they were foretold up to 0.07 too low, because it began to learn by heart.
+The bits of a MAF that learned letters were predicted at twice the step within 0.006; they fell by 0.04 to 0.05 until
+then. Those of a Glow that learned 120 flowers were predicted up to 0.07 too low, because it began to memorise.
 """
 
 from typing import NamedTuple
@@ -11,11 +11,11 @@ import numpy as np
 from studio.wire.messages import Array
 
 LEAST_POINTS = 6
-"""The held-out figures without which nothing is foretold."""
+"""The number of held-out figures below which nothing is predicted."""
 MOST_POINTS = 60
-"""The newest held-out figures to which a line is fitted."""
+"""The most held-out figures to which a line is fitted, the newest ones."""
 HORIZON = 2.0
-"""How far it is foretold: until so many times the present step."""
+"""The prediction ends at this multiple of the present step."""
 SHOWN_POINTS = 24
 EXPONENTS = np.linspace(0.1, 2.0, 20)
 
@@ -27,13 +27,13 @@ class StopRule(NamedTuple):
     evaluate_every: int
     """Steps between two held-out figures; 0 if unknown."""
     patience: int
-    """Held-out figures without a better one until it stops; 0: never."""
+    """Held-out figures in a row without a better one after which it stops; 0: it never does."""
 
 
 def stop_step(held_out: Array, rule: StopRule) -> int | None:
     """Return the step at which a run stops by itself unless a better figure comes.
 
-    Returns None before the first figure, and if the run ends earlier for all its steps.
+    Returns None before the first figure, and if the last step of the plan comes first.
 
     Arguments
         held_out: step and bits per dimension of each figure, (n, 2)
@@ -48,7 +48,7 @@ def stop_step(held_out: Array, rule: StopRule) -> int | None:
 
 
 def forecast(held_out: Array, end: int) -> Array:
-    """Return steps and bits, (n, 2), that follow if the bits fall as before: a + b · step^-c with b ≥ 0.
+    """Return predicted steps and bits, (n, 2), if the bits fall as before: a + b · step^-c with b ≥ 0.
 
     The result is empty if there are too few figures, or if they do not fall.
     """

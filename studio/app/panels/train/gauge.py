@@ -23,9 +23,12 @@ READY_SHARE = 0.02
 TROUBLE_BITS = 0.1
 """A rise above the first figure, in bits per dimension."""
 COPIED_SHARE = 0.25
+"""A model memorises if at least this share of its samples are copies.
+
+One held-out emoji in ten also counts as a copy, because the model learned the same emoji in another style.
+"""
 LEAST_COPIED = 2
-"""The share of samples, and their number, that must be copies before a model is said to memorise. Of held-out emoji one
-in ten resembles a training picture as much, because its other style was learned."""
+"""The least number of copies by which a model memorises, however few samples there are."""
 
 
 def judge(figures: Sequence[float], copied: Sequence[bool] = ()) -> Verdict:
@@ -44,7 +47,7 @@ def judge(figures: Sequence[float], copied: Sequence[bool] = ()) -> Verdict:
 
 
 def is_copying(copied: Sequence[bool]) -> bool:
-    """Return whether so many samples are copies that it is no chance."""
+    """Return whether too many samples are copies for it to be chance."""
     return sum(copied) >= max(LEAST_COPIED, COPIED_SHARE * len(copied))
 
 

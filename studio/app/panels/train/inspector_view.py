@@ -155,10 +155,10 @@ class ModelSection(Column):
 
     def _show_family(self, _: object) -> None:
         settings = self._state.settings
-        wishes = settings.wishes()
+        family_uses = settings.family_uses()
         self.family.clear()
-        for wish in wishes:
-            self.family.addItem(f"{wish.use}: {wish.title}", wish.family)
+        for family_use in family_uses:
+            self.family.addItem(f"{family_use.use}: {family_use.title}", family_use.family)
         self.family.setCurrentIndex(self.family.findData(settings.family.get()))
         self.family_note.setVisible(self._state.preparation.has_classes.get())
 

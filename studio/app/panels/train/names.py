@@ -1,4 +1,4 @@
-"""Chooses a name for a training that is free."""
+"""Chooses a free name for a training."""
 
 import re
 from collections.abc import Collection
@@ -8,7 +8,7 @@ from studio.library import model_names
 
 
 def with_free_name(config: dict[str, Any], title: str, taken: Collection[str]) -> dict[str, Any]:
-    """Return a training config under a name that is free. If the name was numbered, the title has the same number.
+    """Return a training config with a free name. If the name was numbered, the title has the same number.
 
     `taken` holds the names of trainings that are not on the disk yet.
     """

@@ -30,18 +30,18 @@ class Variation(NamedTuple):
     title: str
     tooltip: str
     media: tuple[str, ...]
-    """The media that can be varied so, as in FolderExamined.medium."""
+    """The media that can be varied in this way, as in FolderExamined.medium."""
     strengths: tuple[tuple[float, str], ...]
     """Each strength with its name for the user, none first."""
 
 
 MIRROR = "mirror"
-"""The variation that is a setting of the training's plan."""
+"""The key of the variation that belongs to the training's plan."""
 _OFF = (0, "Off")
 VARIATIONS = (
     Variation(MIRROR, "Mirror", "Use every second one mirrored", ("pictures", "cycles"), (_OFF, (1, "On"))),
     Variation(
-        "shift", "Shift", "Move pictures at random by at most so much", ("pictures",),
+        "shift", "Shift", "Move pictures at random by up to this much", ("pictures",),
         (_OFF, (1, "1 pixel"), (2, "2 pixels"), (4, "4 pixels"), (8, "8 pixels")),
     ),
     Variation("quarter_turns", "Turn", "Use pictures turned by quarters at random", ("pictures",), (_OFF, (1, "On"))),
@@ -50,19 +50,19 @@ VARIATIONS = (
         (_OFF, (0.05, "5 %"), (0.1, "10 %"), (0.2, "20 %"), (0.4, "40 %")),
     ),
     Variation(
-        "gain", "Quieter", "Make sounds quieter at random by at most so much", ("recordings",),
+        "gain", "Quieter", "Make sounds quieter at random by up to this much", ("recordings",),
         (_OFF, (3, "3 dB"), (6, "6 dB"), (12, "12 dB"), (24, "24 dB")),
     ),
     Variation(
-        "speed", "Speed", "Play sounds faster or slower at random by at most so much", ("recordings",),
+        "speed", "Speed", "Play sounds faster or slower at random by up to this much", ("recordings",),
         (_OFF, (0.02, "2 %"), (0.05, "5 %"), (0.1, "10 %"), (0.2, "20 %")),
     ),
     Variation(
-        "noise", "Noise", "Add noise so far below each sound", ("recordings",),
+        "noise", "Noise", "Add noise this far below each sound", ("recordings",),
         (_OFF, (60, "60 dB below"), (50, "50 dB below"), (40, "40 dB below"), (30, "30 dB below")),
     ),
     Variation(
-        "fade", "Fade", "Let sounds fade in and out over at most so long", ("recordings",),
+        "fade", "Fade", "Let sounds fade in and out over up to this long", ("recordings",),
         (_OFF, (0.01, "10 ms"), (0.05, "50 ms"), (0.2, "0.2 s"), (1, "1 s")),
     ),
 )  # fmt: skip
@@ -128,7 +128,7 @@ class PreparationSettings(State):
         self._change("sounds", are_cycles=on, start_model="")
 
     def choose_strength(self, key: str, strength: float) -> None:
-        """Vary artworks so strongly; 0 turns the variation off."""
+        """Set the strength of a variation; 0 turns it off."""
         others = {other: value for other, value in self.strengths.get().items() if other != key}
         title = next(variation.title for variation in VARIATIONS if variation.key == key)
         self._change(title.lower(), strengths={**others, key: strength} if strength else others)

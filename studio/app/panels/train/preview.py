@@ -84,9 +84,9 @@ class ExamplePreview(State):
         self._request.stopped.connect(lambda: self.busy.set(False))
         self._request.failed.connect(self._show_failure)
         self._request.lost.connect(lambda why: self._show_fault(why))
-        settings.prepared.changed.connect(lambda _: self._follow())
+        settings.prepared.changed.connect(lambda _: self._ask_if_prepared())
         settings.fault.changed.connect(self._follow_fault)
-        folder.excluded.changed.connect(lambda _: self._follow())
+        folder.excluded.changed.connect(lambda _: self._ask_if_prepared())
         folder.source.changed.connect(lambda _: self.shown.set(False))
         self.shown.changed.connect(self._on_shown)
 
@@ -125,14 +125,14 @@ class ExamplePreview(State):
 
     def _on_shown(self, shown: bool) -> None:
         if shown:
-            self._follow()
+            self._ask_if_prepared()
         else:
             self._request.cancel()
             self.busy.set(False)
             self.player.stop()
 
-    def _follow(self) -> None:
-        """Ask for examples as the present settings make them, as soon as the engine knows these."""
+    def _ask_if_prepared(self) -> None:
+        """Ask for examples of the present settings once the engine has prepared a config for them."""
         if self.shown.get() and self._settings.prepared.get() is not None:
             is_known = self._source == self._folder.source.get() and bool(self._originals)
             self._ask(originals=not is_known)

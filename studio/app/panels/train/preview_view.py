@@ -73,7 +73,7 @@ class _CellPainter(QStyledItemDelegate):
         self._drawn: dict[tuple[int, int], tuple[Array, QPixmap]] = {}
 
     def forget(self) -> None:
-        """Draw everything again, in the theme of now."""
+        """Draw everything again, in the present theme."""
         self._drawn.clear()
 
     @guarded(QSize(SIDE, SIDE))

@@ -66,14 +66,14 @@ class TrainingQueue(State):
         self._jobs = jobs
         self._messages = messages
         self.waiting: Value[tuple[QueuedTraining, ...]] = Value((), self)
-        """The next one first."""
+        """The waiting trainings, the next one first."""
         self.is_held: Value[bool] = Value(True, self)
         """Whether the next one waits until the user starts it."""
         self.is_restored = True
-        """Whether the trainings of the last time come back. Of several windows, only the first one has them."""
+        """Whether the queue of the last session is restored. Of several windows, only the first one restores it."""
         self._is_restore_reported = True
         self._beginning: QueuedTraining | None = None
-        """The one that was taken from the queue last, until it has taken a step. A restart puts it back."""
+        """The training that was taken from the queue last, until its first step. A restart puts it back."""
         for value in (self.waiting, self.is_held):
             value.changed.connect(lambda _: self._show_in_jobs())
         run.began.connect(self._follow_start)
@@ -112,7 +112,7 @@ class TrainingQueue(State):
             )
 
     def move(self, name: str, by: int) -> None:
-        """Move a training by so many places."""
+        """Move a training by a number of places."""
         removed = self._take_out(name)
         if removed is not None:
             training, place = removed
@@ -146,12 +146,12 @@ class TrainingQueue(State):
             self._jobs.set_progress_text(self._run.job, wording.progress_text(progress))
 
     def _follow_end(self) -> None:
-        """Begin the next training a moment later: a dead engine first says whether another one starts."""
+        """Begin the next training a moment later, because a dead engine first reports whether it is started again."""
         phase = self._run.phase.get()
         QTimer.singleShot(0, self, lambda: self._begin_after(phase))
 
     def _begin_after(self, phase: Phase) -> None:
-        """Begin the next training after one has ended in a phase. A user who pauses wants a rest from all."""
+        """Begin the next training after one has ended in a phase. A pause also holds the queue."""
         if self._run.is_active:  # the user was faster
             return
         beginning = self._beginning
@@ -193,7 +193,7 @@ class TrainingQueue(State):
     # ── plain data: restart ──────────────────────────────────────────────────────────────────────
 
     def record(self) -> list[dict[str, Any]]:
-        """Return the waiting trainings as plain data, with one that has not taken a step."""
+        """Return the waiting trainings as plain data, with one that began but has not taken a step."""
         begun = () if self._beginning is None else (self._beginning,)
         return [
             {"config": training.config, "source": training.source, "start_model": training.start_model}
@@ -208,7 +208,7 @@ class TrainingQueue(State):
             self._is_restore_reported = False
 
     def report_restored(self) -> None:
-        """Say once that trainings of the last time wait, since none starts unasked."""
+        """Show once that trainings of the last session wait, because none starts unasked."""
         waiting = self.waiting.get()
         if self._is_restore_reported or not waiting:
             return

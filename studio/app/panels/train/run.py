@@ -76,7 +76,7 @@ class TrainingProcess(State):
     message = Signal(str, str)
     """Carries a sentence for the user and its severity."""
     began = Signal()
-    """Emitted when a training was asked for."""
+    """Emitted when a training was requested."""
     ended = Signal()
     """Emitted when the run is no longer at work."""
 

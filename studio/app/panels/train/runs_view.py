@@ -126,7 +126,7 @@ class RunsSection(Column):
             row.compare.setEnabled(not is_shown)
             row.compare.set_text("Do not compare" if is_compared else "Compare")
             row.compare.setAccessibleName(f"{row.compare.text()} {run.config.title}")
-            row.compare.set_tooltip("Draw its curve no longer" if is_compared else "Draw its curve in grey")
+            row.compare.set_tooltip("Leave out its curve" if is_compared else "Draw its curve in grey")
             row.delete.setEnabled(not (is_shown and active))
             row.show_run.clicked.connect(lambda checked=False, name=name: state.show_run(name))
             row.compare.clicked.connect(lambda checked=False, name=name: state.compare_run(name))

@@ -71,7 +71,7 @@ class SamplePlayer(State):
             self._card.release(source)
 
     def _start_clock(self, source: SampleSource) -> None:
-        """End what plays when it was heard. The card may take a while to open."""
+        """Stop after the length of the sample. This time begins only now, because the card may open late."""
         if source is self._source:
             self._end.start(round(1000 * (self._seconds + self._card.delay)))
 

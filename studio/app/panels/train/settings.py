@@ -26,7 +26,7 @@ from studio.wire.messages import (
 
 
 @dataclass(frozen=True)
-class Wish:
+class FamilyUse:
     """Describes a family of models by its uses."""
 
     family: str
@@ -41,13 +41,13 @@ class Wish:
     """Whether it can learn classes."""
 
 
-WISHES = (
-    Wish("glow", "Glow", "Drag sliders", ("pictures",)),
-    Wish("realnvp", "RealNVP", "Drag sliders", ("pictures",), has_classes=False),
-    Wish("pixelcnn_pp", "PixelCNN++", "Complete and grow", ("pictures",)),
-    Wish("gated_pixelcnn", "Gated PixelCNN", "Complete and grow", ("pictures",)),
-    Wish("wavenet", "WaveNet", "Play", ("recordings",)),
-    Wish("maf", "MAF", "Waves", ("cycles",)),
+FAMILY_USES = (
+    FamilyUse("glow", "Glow", "Drag sliders", ("pictures",)),
+    FamilyUse("realnvp", "RealNVP", "Drag sliders", ("pictures",), has_classes=False),
+    FamilyUse("pixelcnn_pp", "PixelCNN++", "Complete and grow", ("pictures",)),
+    FamilyUse("gated_pixelcnn", "Gated PixelCNN", "Complete and grow", ("pictures",)),
+    FamilyUse("wavenet", "WaveNet", "Play", ("recordings",)),
+    FamilyUse("maf", "MAF", "Waves", ("cycles",)),
 )
 PRESETS = ("tiny", "small", "large", "paper")
 """The presets that a family may have, the smallest first."""
@@ -97,7 +97,7 @@ class TrainingSettings(State):
         self.fault: Value[str] = Value("", self)
         """The reason why there is no config or no cost; empty if there are both."""
         self._asked: PrepareTraining | None = None
-        """The last question about a config; None if its answer was forgotten."""
+        """The last request for a config; None if its answer was forgotten."""
         self._request = Request(engine, "prepare", "latest", self)
         self._request.progressed.connect(self._receive)
         self._request.failed.connect(self._show_failure)
@@ -111,7 +111,7 @@ class TrainingSettings(State):
     def fields(self) -> Fields:  # type: ignore[override]
         """Return the fields of the panel's table."""
         return (
-            Field("family", self.family.get, lambda key: self.family.set(one_of([w.family for w in WISHES], key))),
+            Field("family", self.family.get, lambda key: self.family.set(one_of([w.family for w in FAMILY_USES], key))),
             Field("preset", self.preset.get, lambda key: self.preset.set(one_of(PRESETS, key))),
             Field("size", self.size.get, lambda size: self.size.set(one_of(SIZES, size))),
             Field.of("grey", self.grey, bool),
@@ -138,7 +138,7 @@ class TrainingSettings(State):
 
     def choose_classes(self, on: bool) -> None:
         """Learn sub-folders as classes, with a family that can, or learn without classes."""
-        able = [wish.family for wish in WISHES if wish.has_classes and self._suits(wish)]
+        able = [each.family for each in FAMILY_USES if each.has_classes and self._suits(each)]
         if on and self.family.get() not in able:
             self._change("classes", has_classes=on, start_model="", family=able[0], recipe={})
         else:
@@ -176,17 +176,17 @@ class TrainingSettings(State):
         report = self._folder.report.get()
         return report.medium if report is not None else ""
 
-    def wishes(self) -> tuple[Wish, ...]:
+    def family_uses(self) -> tuple[FamilyUse, ...]:
         """Return the families that can learn from the folder; all of them if it is not known yet."""
         classes = self._preparation.has_classes.get()
-        return tuple(wish for wish in WISHES if self._suits(wish) and (wish.has_classes or not classes))
+        return tuple(each for each in FAMILY_USES if self._suits(each) and (each.has_classes or not classes))
 
     def variations(self) -> list[Variation]:
         """Return the ways in which artworks are varied."""
         return self._preparation.variations_of(self.medium)
 
-    def _suits(self, wish: Wish) -> bool:
-        return not self.medium or self.medium in wish.media
+    def _suits(self, family_use: FamilyUse) -> bool:
+        return not self.medium or self.medium in family_use.media
 
     def start_models(self) -> tuple[InstalledModel, ...]:
         """Return the models that a training on the folder can begin with."""
@@ -312,7 +312,7 @@ class TrainingSettings(State):
     def _follow_folder(self, report: FolderExamined | None) -> None:
         """Choose a family that can learn from the folder, and prepare it unless that is done already."""
         if report is not None:
-            families = [wish.family for wish in self.wishes()]
+            families = [each.family for each in self.family_uses()]
             if self.family.get() not in families:
                 self.family.set(families[0])
                 self.recipe.set({})
@@ -328,7 +328,7 @@ class TrainingSettings(State):
         card = trained.card
         sounds = "recordings" if card.sample_rate else "cycles"
         medium = "pictures" if card.medium == "picture" else sounds
-        known = any(wish.family == card.family for wish in WISHES)
+        known = any(each.family == card.family for each in FAMILY_USES)
         classes = card.classes or self._preparation.has_classes.get()
         return known and not classes and self.medium in ("", medium)
 

@@ -242,7 +242,7 @@ class TrainState(PanelState):
             self.past.read_samples(run, lambda artworks: self._show_read(run, artworks))
 
     def compare_run(self, name: str) -> None:
-        """Draw the curve of a past run beside that of the visible one, or no longer."""
+        """Draw the curve of a past run beside that of the visible one, or remove it."""
         run = self.past.find(name)
         if run is not None:
             self.comparison.toggle(run)
@@ -321,7 +321,7 @@ class TrainState(PanelState):
             self.start()
 
     def _stop_waiting_in_vain(self, _: object) -> None:
-        """Do not start later, unasked, if there is no config to wait for."""
+        """Stop waiting for a config if none will come, so that nothing starts unasked later."""
         is_stopped = self.folder.report.get() is None and not self.folder.busy.get()
         if is_stopped or self.settings.fault.get() or not self.folder.is_usable:
             self.waits.set(False)

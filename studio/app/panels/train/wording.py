@@ -8,7 +8,7 @@ from studio.app.panels.train.costs import span_text
 from studio.app.panels.train.curve import Curve
 from studio.app.panels.train.folder import THINGS, FolderScan
 from studio.app.panels.train.run import Phase, ShownRun, TrainingProcess
-from studio.app.panels.train.settings import WISHES
+from studio.app.panels.train.settings import FAMILY_USES
 from studio.library.runs import RunSummary
 from studio.wire.messages import FolderExamined, TrainingProgress
 
@@ -55,7 +55,7 @@ def folder_title(folder: FolderScan) -> str:
 
 def family_title(family: str) -> str:
     """Return a family's name as in its paper."""
-    return next((wish.title for wish in WISHES if wish.family == family), family)
+    return next((each.title for each in FAMILY_USES if each.family == family), family)
 
 
 def size_text(shape: tuple[int, ...], sample_rate: int) -> str:
@@ -112,7 +112,7 @@ def progress_text(progress: TrainingProgress) -> str:
 
 
 def _saved_text(progress: TrainingProgress | None) -> str:
-    """Return when a run was saved last. One that is not at work is saved."""
+    """Return when a run was last saved. Without progress it is at rest, so everything is saved."""
     if progress is None:
         return "all saved"
     seconds = progress.unsaved_seconds
@@ -131,7 +131,7 @@ def samples_text(seconds: float, step: int) -> str:
 
 
 def head_text(run: TrainingProcess, reason: str, things: str) -> str:
-    """Return the sentence beside the title: what happens now, what is kept, what to do.
+    """Return the text beside the title: what happens now, what is kept, or what to do.
 
     Arguments
         reason: what the gauge's word means
@@ -164,7 +164,7 @@ def _stop_text(curve: Curve) -> str:
 
 
 def _reading_text(run: TrainingProcess) -> str:
-    """Return how far a training is with its files, and what follows."""
+    """Return how many files a training has read, and what follows."""
     if run.is_loaded.get():
         return "All files are read. The model is being prepared."
     following = "the best model is saved" if run.only_exports else "it begins"

@@ -22,11 +22,11 @@ SETTINGS = SettingsRecord(0.0, ((0.0, 1.0),), None, None, ())
 
 
 class Hand:
-    """Submits one seed after another, and knows from which second on each is heard."""
+    """Submits one seed after another. `held` has each with the second from which it is heard."""
 
     def __init__(self, generation: LiveGeneration) -> None:
         self.generation = generation
-        self.wish = 0
+        self.seed = 0
         self.waits = False
         self.held: list[tuple[float, int]] = []
         self.missed = 0
@@ -35,8 +35,8 @@ class Hand:
         generation.edit_late.connect(self.submit_again)
         generation.edit_failed.connect(self.take_back)
 
-    def turn(self, wish: int) -> None:
-        self.wish = wish
+    def change_seed(self, seed: int) -> None:
+        self.seed = seed
         self.waits = True
         self.submit()
 
@@ -44,8 +44,8 @@ class Hand:
         if self.waits and (replaces_late_edit or self.generation.accepts_edit):
             self.waits = False
             first = self.generation.next_editable_sample
-            self.held.append((first / RATE, self.wish))
-            self.generation.submit(Edit(first, {"seed": self.wish}, SETTINGS, SETTINGS, replaces_late_edit))
+            self.held.append((first / RATE, self.seed))
+            self.generation.submit(Edit(first, {"seed": self.seed}, SETTINGS, SETTINGS, replaces_late_edit))
 
     def submit_again(self, late: Edit) -> None:
         assert late.changes == {"seed": self.held.pop()[1]}
@@ -76,10 +76,10 @@ class Desk:
     def steer(self) -> Adjust:
         return next(c for c in reversed(self.engine.sent) if isinstance(c, Adjust) and c.from_sample is not None)
 
-    def turn(self, wish: int) -> None:
-        self.hand.turn(wish)
+    def change_seed(self, seed: int) -> None:
+        self.hand.change_seed(seed)
 
-    def say(self, first: int, seconds: float, height: int, speed: float = 2.5) -> None:
+    def generate(self, first: int, seconds: float, height: int, speed: float = 2.5) -> None:
         """Let the engine make this many seconds of sound."""
         for at in range(first, first + round(seconds * RATE), BLOCK // 2):
             samples = np.full(BLOCK // 2, height, np.int16)
@@ -101,13 +101,13 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     """0.6 seconds of 100 are made, and 0.2 of them are heard. Time stands still between two questions of the card."""
     monkeypatch.setattr("studio.media.sounds.playback.time.monotonic", lambda: 100.0)
     desk = Desk()
-    desk.say(0, 0.6, 100)
+    desk.generate(0, 0.6, 100)
     desk.reel.stream.play()
     desk.hear(10)
     return desk
 
 
-def as_it_was(desk: Desk) -> None:
+def assert_heard_equals_kept(desk: Desk) -> None:
     """Check that the heard sound equals the kept one, without a gap."""
     heard = desk.whole()
     np.testing.assert_array_equal(heard[EDGE:], desk.reel.samples[EDGE : len(heard)])
@@ -116,87 +116,87 @@ def as_it_was(desk: Desk) -> None:
 
 
 def test_what_is_new_takes_over_where_it_was_asked_for(desk: Desk) -> None:
-    desk.turn(200)
+    desk.change_seed(200)
     again = desk.steer.from_sample or 0
     assert again / RATE < desk.reel.stream.position + 0.06 and not desk.steer.replaces_late_edit
     assert len(desk.reel.samples) == again and desk.performing.settled_seconds == again / RATE
     desk.hear()
     desk.engine.emit_events(Finished(job=desk.steer.job))
-    desk.say(again, 0.2, 200)
+    desk.generate(again, 0.2, 200)
     desk.hear(5)
-    as_it_was(desk)
+    assert_heard_equals_kept(desk)
     assert (desk.reel.samples[again:] == 200).all() and desk.hand.held == [(again / RATE, 200)]
     assert desk.performing.spare == SPARE_DECAY**1 * INITIAL_SPARE
 
 
 def test_until_enough_is_new_what_was_before_plays_on(desk: Desk) -> None:
     desk.performing.lead = 0.025
-    desk.turn(200)
+    desk.change_seed(200)
     again = desk.steer.from_sample or 0
     desk.hear()
     desk.engine.emit_events(Finished(job=desk.steer.job))
-    desk.say(again, MOMENT, 200)
+    desk.generate(again, MOMENT, 200)
     assert len(desk.reel.samples) == again  # 10 ms would run dry at once
-    desk.say(again + BLOCK // 2, 2 * MOMENT, 200)
+    desk.generate(again + BLOCK // 2, 2 * MOMENT, 200)
     assert len(desk.reel.samples) == again + 3 * BLOCK // 2
-    as_it_was(desk)
+    assert_heard_equals_kept(desk)
 
 
 def test_what_comes_too_late_is_asked_again_and_leaves_no_gap(desk: Desk) -> None:
-    desk.turn(200)
+    desk.change_seed(200)
     late = desk.steer.from_sample or 0
     desk.hear(6)  # beyond it
     desk.engine.emit_events(Finished(job=desk.steer.job))
-    desk.say(late, 2 * MOMENT, 200)
+    desk.generate(late, 2 * MOMENT, 200)
     assert desk.steer.replaces_late_edit and (desk.steer.from_sample or 0) > desk.reel.stream.first_replaceable > late
     assert desk.performing.spare == SPARE_GROWTH * INITIAL_SPARE and desk.hand.missed == 1
-    desk.say(late + BLOCK, 2 * MOMENT, 200)  # was on its way
+    desk.generate(late + BLOCK, 2 * MOMENT, 200)  # was on its way
     desk.engine.emit_events(Finished(job=desk.steer.job))
-    desk.say(desk.steer.from_sample or 0, 0.2, 200)
+    desk.generate(desk.steer.from_sample or 0, 0.2, 200)
     desk.hear(5)
-    as_it_was(desk)
+    assert_heard_equals_kept(desk)
     again = desk.steer.from_sample or 0
     assert (desk.reel.samples[:again] == 100).all() and (desk.reel.samples[again:] == 200).all()
     assert desk.hand.held == [(again / RATE, 200)]
 
 
 def test_the_newest_of_two_changes_waits_for_the_first(desk: Desk) -> None:
-    desk.turn(200)
-    desk.turn(250)
-    desk.turn(300)
+    desk.change_seed(200)
+    desk.change_seed(250)
+    desk.change_seed(300)
     first = desk.steer
     desk.engine.emit_events(Finished(job=first.job))
-    desk.say(first.from_sample or 0, 0.04, 200)
+    desk.generate(first.from_sample or 0, 0.04, 200)
     assert desk.steer.seed == 300 and desk.steer.job != first.job and not desk.steer.replaces_late_edit
     desk.engine.emit_events(Finished(job=desk.steer.job))
-    desk.say(desk.steer.from_sample or 0, 0.2, 300)
+    desk.generate(desk.steer.from_sample or 0, 0.2, 300)
     desk.hear(5)
-    as_it_was(desk)
-    assert [wish for _, wish in desk.hand.held] == [200, 300]
+    assert_heard_equals_kept(desk)
+    assert [seed for _, seed in desk.hand.held] == [200, 300]
 
 
 def test_of_two_changes_of_which_the_first_comes_too_late_the_newest_is_asked_at_once(desk: Desk) -> None:
-    desk.turn(200)
+    desk.change_seed(200)
     late = desk.steer.from_sample or 0
-    desk.turn(300)
+    desk.change_seed(300)
     desk.hear(6)
     desk.engine.emit_events(Finished(job=desk.steer.job))
-    desk.say(late, MOMENT, 200)
+    desk.generate(late, MOMENT, 200)
     assert desk.steer.replaces_late_edit and desk.steer.seed == 300
     desk.engine.emit_events(Finished(job=desk.steer.job))
     count = len(desk.engine.sent)
-    desk.say(desk.steer.from_sample or 0, 0.2, 300)
+    desk.generate(desk.steer.from_sample or 0, 0.2, 300)
     assert len(desk.engine.sent) == count
-    as_it_was(desk)
-    assert [wish for _, wish in desk.hand.held] == [300]
+    assert_heard_equals_kept(desk)
+    assert [seed for _, seed in desk.hand.held] == [300]
 
 
 def test_what_the_engine_refuses_leaves_all_as_it_was(desk: Desk) -> None:
-    desk.turn(200)
-    desk.say(desk.reel.total_samples, 0.1, 100)
+    desk.change_seed(200)
+    desk.generate(desk.reel.total_samples, 0.1, 100)
     desk.engine.emit_events(Failed(job=desk.steer.job, reason="No.", hint=""))
     desk.hear(10)
-    as_it_was(desk)
+    assert_heard_equals_kept(desk)
     assert (desk.reel.samples == 100).all() and desk.reel.seconds == pytest.approx(0.7)
     assert desk.hand.failed == 1 and not desk.hand.held
 
@@ -213,31 +213,31 @@ def by_death(desk: Desk) -> None:
 def test_a_change_that_is_on_its_way_when_it_ends_holds_for_what_is_made_later(
     desk: Desk, end: Callable[[Desk], None]
 ) -> None:
-    desk.turn(200)
+    desk.change_seed(200)
     end(desk)
     desk.hear(10)
-    as_it_was(desk)
+    assert_heard_equals_kept(desk)
     assert desk.reel.seconds == 0.6 and desk.hand.held == [(0.6, 200)] and not desk.performing.making.get()
 
 
 def test_a_cut_while_a_change_is_on_its_way_leaves_what_is_before_it(desk: Desk) -> None:
-    desk.turn(200)
+    desk.change_seed(200)
     at = (desk.steer.from_sample or 0) + 3 * BLOCK
     desk.performing.truncate(at)
     desk.hear(4)
-    as_it_was(desk)
+    assert_heard_equals_kept(desk)
     assert len(desk.reel.samples) == at and desk.hand.held == [(at / RATE, 200)]
 
 
 def test_while_the_window_stands_still_what_is_made_and_what_a_change_makes_anew_are_heard(desk: Desk) -> None:
     """Only the thread that hears the engine works; the window hears of all of it later."""
     desk.engine.stand_still()
-    desk.turn(200)
+    desk.change_seed(200)
     again = desk.steer.from_sample or 0
     desk.engine.emit_events(Finished(job=desk.steer.job))
-    desk.say(again, 0.3, 200)
+    desk.generate(again, 0.3, 200)
     desk.hear(15)
-    as_it_was(desk)
+    assert_heard_equals_kept(desk)
     assert (desk.reel.samples[again:] == 200).all() and desk.reel.seconds == pytest.approx(again / RATE + 0.3)
     before = len(desk.engine.sent)
     desk.engine.go_on()
@@ -247,16 +247,16 @@ def test_while_the_window_stands_still_what_is_made_and_what_a_change_makes_anew
 
 def test_in_the_first_moments_a_change_waits_until_there_is_enough_to_ask_twice() -> None:
     desk = Desk()
-    desk.say(0, 0.06, 100)
+    desk.generate(0, 0.06, 100)
     desk.reel.stream.play()
     desk.hear()
-    desk.turn(200)
+    desk.change_seed(200)
     assert not [c for c in desk.engine.sent if isinstance(c, Adjust) and c.from_sample is not None]
-    desk.say(round(0.06 * RATE), 0.08, 100)
+    desk.generate(round(0.06 * RATE), 0.08, 100)
     again = desk.steer.from_sample or 0
     assert desk.steer.seed == 200
     desk.engine.emit_events(Finished(job=desk.steer.job))
-    desk.say(again, 0.2, 200)
+    desk.generate(again, 0.2, 200)
     desk.hear(5)
     assert (desk.reel.samples[again:] == 200).all() and desk.hand.held == [(again / RATE, 200)]
 
@@ -265,18 +265,18 @@ def test_a_machine_that_ran_dry_often_makes_more_ahead_than_it_wants_to_be_sure(
     """Or it would wait for ever for what it does not allow to be made."""
     for _ in range(20):
         desk.performing.note_gap()
-    desk.turn(200)
+    desk.change_seed(200)
     until, again = desk.steer.allowed_seconds, desk.steer.from_sample or 0
     assert until is not None and until > again / RATE + MAX_LEAD
     desk.engine.emit_events(Finished(job=desk.steer.job))
-    desk.say(again, until - again / RATE, 200)
+    desk.generate(again, until - again / RATE, 200)
     assert (desk.reel.samples[again:] == 200).all() and len(desk.reel.samples) > again
-    as_it_was(desk)
+    assert_heard_equals_kept(desk)
 
 
 def test_slower_than_it_is_heard_nothing_is_thrown_away(desk: Desk) -> None:
-    desk.say(desk.reel.total_samples, 0.02, 100, speed=1.05)
-    desk.turn(200)
+    desk.generate(desk.reel.total_samples, 0.02, 100, speed=1.05)
+    desk.change_seed(200)
     assert desk.steer.from_sample == desk.reel.total_samples
 
 
@@ -284,11 +284,11 @@ def test_in_a_pause_it_begins_at_the_ear(desk: Desk) -> None:
     desk.performing.writer.is_playing = False
     desk.reel.stream.pause()
     desk.hear(2)
-    desk.turn(200)
+    desk.change_seed(200)
     again, position = desk.steer.from_sample or 0, desk.reel.stream.position * RATE
     assert again == round(position) and again < desk.reel.stream.first_replaceable
     desk.engine.emit_events(Finished(job=desk.steer.job))
-    desk.say(again, 0.2, 200)
+    desk.generate(again, 0.2, 200)
     assert (desk.reel.samples[again:] == 200).all()
     before = len(desk.heard)
     desk.reel.stream.play()
@@ -311,7 +311,7 @@ def test_however_long_its_answers_take_there_is_no_gap_and_no_sample_is_another(
         if moment == 20:
             desk.reel.stream.play()
         if moment > 30 and chance.random() < 0.1:
-            desk.turn(100 + moment)
+            desk.change_seed(100 + moment)
         engine.work()
         if moment % 2:
             desk.hear()
@@ -322,9 +322,9 @@ def test_however_long_its_answers_take_there_is_no_gap_and_no_sample_is_another(
     np.testing.assert_array_equal(heard[begin + EDGE :], reel.samples[EDGE : len(heard) - begin])
     assert reel.stream.underruns == 0 and desk.hand.missed
     heights = np.zeros(len(reel.samples), np.int16) + 100
-    for second, wish in desk.hand.held:
-        heights[round(second * RATE) :] = wish
-    np.testing.assert_array_equal(reel.samples, heights)  # each is what the hand is told that it is
+    for second, height in desk.hand.held:
+        heights[round(second * RATE) :] = height
+    np.testing.assert_array_equal(reel.samples, heights)  # `held` names the right second of every seed
     np.testing.assert_array_equal(reel.bits, heights)
 
 
@@ -347,7 +347,7 @@ class Engine:
             self.desk.engine.emit_events(Finished(job=command.job))
         if self.made < self.desk.reel.stream.position * RATE + 0.8 * RATE:
             first, self.made = self.made, self.made + BLOCK
-            self.desk.say(first, 0.02, self.height)
+            self.desk.generate(first, 0.02, self.height)
 
     def _next(self) -> Adjust | None:
         """What was asked, once it has come."""

@@ -186,18 +186,18 @@ def test_the_step_at_which_a_run_stops_by_itself_is_known() -> None:
     assert stop_step(_figures([7.0, 6.0, 5.0]), RULE) == 1100, "eight figures after the best one"
     assert stop_step(_figures([7.0, 5.0, 6.0, 6.0]), RULE) == 1000
     assert stop_step(_figures([7.0, 5.0]), RULE._replace(patience=0)) is None
-    assert stop_step(_figures([7.0, 5.0]), RULE._replace(steps=1000)) is None, "all its steps end it as soon"
+    assert stop_step(_figures([7.0, 5.0]), RULE._replace(steps=1000)) is None, "the plan ends at the same step"
 
 
 def test_the_forecast_continues_a_curve_that_falls_and_nothing_else() -> None:
     steps = np.arange(100, 2001, 100)
     falling = np.stack((steps, 3 + 5 * (steps / 100) ** -0.7), 1)
     found = forecast(falling, 10_000)
-    assert found[0, 0] == 2000 and found[-1, 0] == 4000, "it goes as far again, not further"
+    assert found[0, 0] == 2000 and found[-1, 0] == 4000, "it ends at twice the present step"
     assert found[-1, 1] == pytest.approx(3 + 5 * 40**-0.7, abs=0.02)
     assert forecast(falling, 2500)[-1, 0] == 2500, "it ends with the run"
     assert not len(forecast(falling[:5], 10_000)), "five figures are too few"
-    assert not len(forecast(_figures([4.0 + n / 10 for n in range(10)]), 10_000)), "a rise is not foretold"
+    assert not len(forecast(_figures([4.0 + n / 10 for n in range(10)]), 10_000)), "a rise is not predicted"
     assert not len(forecast(falling, 2000))
 
 
@@ -221,7 +221,7 @@ def test_other_runs_are_named_under_the_pointer(shown: ShownCurve) -> None:
     assert shown.name == "Fog 2.000"
 
 
-def test_the_curve_says_where_it_stops_and_how_it_goes_on(shown: ShownCurve) -> None:
+def test_the_curve_shows_where_it_stops_and_how_it_continues(shown: ShownCurve) -> None:
     shown.curve.rule.set(RULE)
     for step in range(100, 1600, 100):
         shown.curve.add_point(step, 3.0, 3 + 300 / step)

@@ -27,7 +27,7 @@ def show_run(window: AppState, shape: tuple[int, ...], rate: int, artworks: list
 
 
 def asked_path(window: AppState) -> tuple[str, Callable[[Path], object]]:
-    """Press the button, and return the proposed name and what waits for the path."""
+    """Press the button. Return the proposed name, and the function that receives the path."""
     asked: list[tuple[str, Callable[[Path], object]]] = []
     window.messages.file_requested.connect(lambda name, then: asked.append((name, then)))
     window.train.samples.save_film()

@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.panels.train.preparation import CLIP_SECONDS, FITTINGS, PEAKS, VARIATIONS
 from studio.app.panels.train.preview import ORIGINAL, SEEN
-from studio.app.panels.train.settings import WISHES
+from studio.app.panels.train.settings import FAMILY_USES
 from studio.engine.training.augmentation import Augmentation
 from studio.media.preparation import Preparation
 from studio.wire.messages import (
@@ -43,8 +43,8 @@ def test_every_choice_is_one_that_the_engine_accepts() -> None:
 
 
 def test_the_families_with_classes_are_those_of_the_engine() -> None:
-    assert {wish.family: wish.has_classes for wish in WISHES} == {
-        wish.family: hasattr(FAMILIES[wish.family].recipe, "classes") for wish in WISHES
+    assert {each.family: each.has_classes for each in FAMILY_USES} == {
+        each.family: hasattr(FAMILIES[each.family].recipe, "classes") for each in FAMILY_USES
     }
 
 
@@ -90,7 +90,7 @@ def test_the_earlier_report_stays_until_the_new_one_is_complete(bench: TrainBenc
 
 
 def test_a_folder_that_did_not_change_can_be_examined_again(bench: TrainBench, folder: Path) -> None:
-    """Reports that are the same are compared, pictures and all."""
+    """Two equal reports are compared, although thumbnails are arrays, which cannot be compared."""
     bench.open_folder(folder)
     first = bench.state.folder.thumbnails[3]
     bench.state.preparation.choose_rate(8000)
@@ -98,7 +98,7 @@ def test_a_folder_that_did_not_change_can_be_examined_again(bench: TrainBench, f
     assert not bench.state.folder.busy.get() and bench.state.folder.thumbnails[3] is not first
 
 
-def test_a_scan_that_gave_way_to_a_training_follows_it(bench: TrainBench, folder: Path) -> None:
+def test_a_scan_that_a_training_interrupted_is_repeated_after_it(bench: TrainBench, folder: Path) -> None:
     bench.open_folder(folder)
     bench.state.settings.choose_size(64)
     bench.prepare()
@@ -181,9 +181,9 @@ def test_sub_folders_become_classes_of_a_family_that_has_some(bench: TrainBench,
     bench.open_folder(folder, classes=("roses", "tulips"))
     settings = bench.state.settings
     settings.choose_family("realnvp")
-    assert "realnvp" in [wish.family for wish in settings.wishes()]
+    assert "realnvp" in [each.family for each in settings.family_uses()]
     settings.choose_classes(True)
-    assert settings.family.get() == "glow" and "realnvp" not in [wish.family for wish in settings.wishes()]
+    assert settings.family.get() == "glow" and "realnvp" not in [each.family for each in settings.family_uses()]
     bench.examine(classes=("roses", "tulips"))
     bench.prepare()
     assert bench.newest(ScanFolder).preparation["folders_as_classes"]
@@ -213,7 +213,7 @@ def test_no_model_without_classes_can_be_started_from(bench: TrainBench, folder:
     assert settings.start_model.get() is None and not settings.start_models()
 
 
-def test_a_class_of_which_nothing_is_left_is_told_before_a_training(bench: TrainBench, folder: Path) -> None:
+def test_a_class_of_which_nothing_is_left_is_reported_before_a_training(bench: TrainBench, folder: Path) -> None:
     bench.open_folder(folder, classes=("ivy", "moss"))
     bench.state.settings.choose_classes(True)
     bench.examine(used=8, classes=("ivy", "moss"))
@@ -228,7 +228,7 @@ def test_a_class_of_which_nothing_is_left_is_told_before_a_training(bench: Train
 # ── files that the user leaves out ───────────────────────────────────────────────────────────────
 
 
-def test_too_few_files_that_are_left_are_told_before_a_training(bench: TrainBench, folder: Path) -> None:
+def test_too_few_remaining_files_are_reported_before_a_training(bench: TrainBench, folder: Path) -> None:
     bench.open_folder(folder, used=5)
     bench.prepare()
     bench.state.exclude_file(0)
@@ -248,7 +248,7 @@ def test_one_of_each_that_look_alike_can_be_kept(bench: TrainBench, folder: Path
     assert not bench.state.folder.excluded.get()
 
 
-def test_what_becomes_of_each_file_can_be_saved(bench: TrainBench, folder: Path, tmp_path: Path, qtbot: QtBot) -> None:
+def test_the_outcome_of_each_file_can_be_saved(bench: TrainBench, folder: Path, tmp_path: Path, qtbot: QtBot) -> None:
     bench.open_folder(folder, used=3)
     bench.state.exclude_file(1)
     requests: list[tuple[str, object]] = []
@@ -273,7 +273,7 @@ def test_what_becomes_of_each_file_can_be_saved(bench: TrainBench, folder: Path,
     assert bench.window.messages.history.get()[-1].text == 'Saved "rose.png.csv".'
 
 
-def test_a_folder_that_vanishes_is_told_and_can_be_looked_at_again(bench: TrainBench, folder: Path) -> None:
+def test_a_folder_that_vanishes_is_reported_and_can_be_examined_again(bench: TrainBench, folder: Path) -> None:
     bench.open_folder(folder)
     bench.state.exclude_file(2)
     bench.state.preparation.choose_fitting("pad")

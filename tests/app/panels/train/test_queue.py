@@ -124,7 +124,7 @@ def test_an_engine_that_gave_up_uses_up_no_queue(bench: TrainBench, folder: Path
     assert bench.engine.starts and learning(bench) == "A"
 
 
-def test_a_pause_is_a_rest_from_all_trainings(bench: TrainBench, folder: Path, tmp_path: Path, qtbot: QtBot) -> None:
+def test_a_pause_holds_the_queue(bench: TrainBench, folder: Path, tmp_path: Path, qtbot: QtBot) -> None:
     bench.start(folder)
     add_to_queue(bench, make_folder(tmp_path, "garden"))
     bench.state.run.pause()

@@ -19,6 +19,7 @@ from studio.library import runs, storage
 from studio.wire.messages import PrepareTraining, SteerTraining, Train
 from tests.app.fake_model import make_card, write_model
 from tests.app.panels.train.bench import TrainBench
+from tests.app.window.test_layout import SIZES, cut, overlaps
 from tests.app.window_fixtures import OpenedWindow, settle
 
 LEFT = Qt.MouseButton.LeftButton
@@ -475,3 +476,24 @@ def test_the_curve_keeps_its_height_with_large_text(parts: Parts, folder: Path) 
     watch.ensureWidgetVisible(watch.timeline)
     settle()
     assert not watch.timeline.visibleRegion().isEmpty()
+
+
+@pytest.mark.parametrize(("width", "height", "text"), SIZES)
+def test_a_run_fits_its_page_with_a_message(parts: Parts, folder: Path, width: int, height: int, text: int) -> None:
+    parts.studio.state.preferences.text_size.set(text)
+    parts.studio.window.resize(width, height)
+    parts.bench.start(folder)
+    for step in (100, 200, 300):
+        parts.bench.learn(step, 7.0 - step / 1000, 7.0 - step / 1000)
+    parts.bench.draw(300)
+    parts.bench.compare(300, (0.3, 0.9))
+    parts.studio.state.messages.show_message("Deleted the run. Its model is kept.", "info", ("Undo", lambda: None))
+    settle()
+    watch = parts.stage.watch
+    for shows_pairs in (False, True):
+        parts.state.show_pairs(shows_pairs)
+        settle()
+        assert watch.widget().width() <= watch.viewport().width()
+        assert cut(watch) == []
+        assert overlaps(watch) == []
+        _check_inside(watch.widget())

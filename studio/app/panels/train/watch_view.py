@@ -99,6 +99,7 @@ class WatchPage(QScrollArea):
         self.pairs.chosen.connect(state.play_pair)
         self.log.toggled.connect(self._set_log)
         self.fit.clicked.connect(lambda: self.zoom(0))
+        self.verticalScrollBar().rangeChanged.connect(self._update_wheel)
         theme.changed.connect(self._lay_out)
         self._lay_out()
 
@@ -164,6 +165,11 @@ class WatchPage(QScrollArea):
         is_low = self._low or self.height() < self._theme.scaled(LOW_HEIGHT)
         self.timeline.set_rows(LOW_ROWS if is_low else ROWS)
 
+    def _update_wheel(self) -> None:
+        """Let the wheel scroll a page that is higher than its room, and zoom otherwise."""
+        if self.curve is not None:
+            self.curve.scrolls_page = self.verticalScrollBar().maximum() > 0
+
     def _choose_columns(self) -> None:
         """Place parts below each other if the page is narrow for its text."""
         is_narrow = self.width() < self._theme.scaled(NARROW_WIDTH)
@@ -200,6 +206,7 @@ class WatchPage(QScrollArea):
                 self._theme, self._state.run.curve, self._state.comparison, self.legend, self.caption
             )
             self._curve_place.addWidget(self.curve)
+            self._update_wheel()
             self._lay_out()
 
     def _show_head(self, _: object) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.app.panels.train.bar_view import TrainBar
@@ -497,3 +498,34 @@ def test_a_run_fits_its_page_with_a_message(parts: Parts, folder: Path, width: i
         assert cut(watch) == []
         assert overlaps(watch) == []
         _check_inside(watch.widget())
+
+
+def test_the_wheel_scrolls_a_high_page_until_the_curve_is_clicked(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    parts.bench.learn(100, 7.0, 7.0)
+    settle()
+    watch = parts.stage.watch
+    assert watch.curve is not None and not watch.curve.scrolls_page
+    parts.studio.state.preferences.text_size.set(200)
+    settle()
+    shown = watch.curve.getPlotItem().getViewBox().viewRange()[0]
+    parts.stage.setFocus()
+    turn_wheel(watch.curve.viewport())
+    assert watch.verticalScrollBar().value() > 0
+    assert watch.curve.getPlotItem().getViewBox().viewRange()[0] == shown
+    watch.curve.setFocus()
+    before = watch.verticalScrollBar().value()
+    turn_wheel(watch.curve.viewport(), by=120)
+    assert watch.verticalScrollBar().value() == before
+    assert watch.curve.getPlotItem().getViewBox().viewRange()[0] != shown
+
+
+def turn_wheel(widget: QWidget, by: int = -120) -> None:
+    """Turn the wheel over the middle of a widget. Like Qt, hand an event that is ignored to the parent."""
+    at = QPointF(widget.rect().center())
+    none = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase
+    event = QWheelEvent(at, widget.mapToGlobal(at), QPoint(), QPoint(0, by), *none, False)
+    place: QWidget | None = widget
+    while place is not None and not (QApplication.sendEvent(place, event) and event.isAccepted()):
+        place = place.parentWidget()
+    settle()

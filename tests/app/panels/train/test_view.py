@@ -529,3 +529,13 @@ def turn_wheel(widget: QWidget, by: int = -120) -> None:
     while place is not None and not (QApplication.sendEvent(place, event) and event.isAccepted()):
         place = place.parentWidget()
     settle()
+
+
+def test_the_button_delete_stays_in_its_place(parts: Parts, finished_run: Path, qtbot: QtBot) -> None:
+    """A second click at `Do not compare` must not delete the run."""
+    row = open_runs(parts, qtbot)["old"]
+    before = row.delete.geometry()
+    parts.click(row.compare)
+    row = parts.inspector.past.run_rows["old"]
+    assert row.delete.geometry() == before
+    assert not row.compare.geometry().intersects(before)

@@ -539,3 +539,13 @@ def test_the_button_delete_stays_in_its_place(parts: Parts, finished_run: Path, 
     row = parts.inspector.past.run_rows["old"]
     assert row.delete.geometry() == before
     assert not row.compare.geometry().intersects(before)
+
+
+def test_a_training_that_begins_shows_pause(parts: Parts, folder: Path) -> None:
+    parts.bench.open_folder(folder)
+    parts.bench.prepare()
+    assert parts.foot.main_button.text() == "Start"
+    parts.state.press_main()
+    settle()
+    assert parts.state.run.phase.get() == "starting"
+    assert parts.foot.main_button.text().strip() == "Pause" and not parts.foot.main_button.isEnabled()

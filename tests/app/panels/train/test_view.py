@@ -549,3 +549,11 @@ def test_a_training_that_begins_shows_pause(parts: Parts, folder: Path) -> None:
     settle()
     assert parts.state.run.phase.get() == "starting"
     assert parts.foot.main_button.text().strip() == "Pause" and not parts.foot.main_button.isEnabled()
+
+
+def test_the_progress_of_a_training_fits_into_the_queue(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    parts.bench.learn(1900, 7.0, 7.0, left=59 * 60)
+    settle()
+    label = parts.studio.window.job_box.first_job.progress_label
+    assert label.text() == "Step 1,900 · about 59 min left" and not label.is_cut

@@ -33,7 +33,7 @@ def folder_counts(folder: FolderScan) -> list[tuple[int, str, bool]]:
     rows = [
         (report.used - mine, f"{THINGS[report.medium]} used", False),
         (report.held_out, "of them held out, never learned from", False),
-        (report.skipped, "skipped: cannot be read", True),
+        (report.skipped, "skipped: cannot be used", True),
         (report.duplicates, "duplicates, kept once", False),
         (report.left_out, "left out", False),
         (mine, "left out by you", False),

@@ -557,3 +557,10 @@ def test_the_progress_of_a_training_fits_into_the_queue(parts: Parts, folder: Pa
     settle()
     label = parts.studio.window.job_box.first_job.progress_label
     assert label.text() == "Step 1,900 · about 59 min left" and not label.is_cut
+
+
+def test_files_that_are_skipped_are_named_alike(parts: Parts, folder: Path) -> None:
+    parts.bench.open_folder(folder)
+    settle()
+    words = [label.text() for label in parts.inspector.folder.findChildren(QLabel)]
+    assert "skipped: cannot be used" in words

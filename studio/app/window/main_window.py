@@ -136,6 +136,7 @@ class MainWindow(QWidget):
         for part in (*parts, *self._grid.lines, *self.inspector.styled_parts):
             self._styles.add_part(part)
         self.drop_target = DropTarget(self, self.state, self.drop_overlay)
+        self.inspector.page_closed.connect(self._update_layout)
 
     def _build_panel(self, key: str) -> PanelView:
         """Build the widgets of a panel, which is about to be shown for the first time."""

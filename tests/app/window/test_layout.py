@@ -174,6 +174,30 @@ def test_the_inspector_is_a_drawer_if_text_is_large(studio: OpenedWindow) -> Non
     assert not frame.panels["generate"].inspector.isVisible()
 
 
+def test_a_drawer_that_a_larger_text_closed_is_closed_with_its_page(studio: OpenedWindow) -> None:
+    frame = studio.window
+    frame.toggle_page("settings")
+    resize(studio, 1024, 700, 200)
+    inspector = frame.panels["generate"].inspector
+    frame.inspector.close_page()
+    settle()
+    assert not inspector.isVisible()
+    frame.toggle_inspector()
+    settle()
+    assert inspector.isVisible(), "the first click opens it"
+
+
+@pytest.mark.parametrize(("width", "height", "text"), SIZES)
+def test_no_setting_is_cut_at_the_right(studio: OpenedWindow, width: int, height: int, text: int) -> None:
+    resize(studio, width, height, text)
+    studio.window.toggle_page("settings")
+    settle()
+    inspector = studio.window.inspector
+    for title, field in studio.window.settings.fields:
+        right = field.mapTo(inspector, field.rect().topRight()).x()
+        assert right < inspector.width(), title
+
+
 def test_explore_keeps_a_stage_for_64_pixels_at_8_times(studio: OpenedWindow) -> None:
     resize(studio, 1024, 700, 100)
     stage = studio.window.stage

@@ -178,13 +178,17 @@ class RowMarker(QSlider):
         return f"row {self.value()}" if self._armed or self._drawing or self.value() < self.maximum() else "rewind"
 
     def _tab_rect(self) -> QRectF:
-        """Return the rectangle of the tab: beside the picture if there is room, else on its edge."""
+        """Return the rectangle of the tab: beside the picture if there is room, else on its edge.
+
+        It ends where the picture ends, so that it never covers the caption below.
+        """
         px = self._theme.scaled
         shown = QRectF(self._view.shown_rect())
         widest = QFontMetrics(self._theme.font(13, 600)).horizontalAdvance(f"row {self.maximum()}0")
         width = widest + px(16)
         left = shown.right() + 1 if shown.right() + width + px(4) <= self.width() else shown.right() - width
-        top = min(max(self._line_y() - px(TAB_SIZE) / 2, 0.0), self.height() - px(TAB_SIZE) - 1.0)
+        lowest = min(shown.bottom(), self.height() - 1.0) - px(TAB_SIZE)
+        top = max(min(self._line_y() - px(TAB_SIZE) / 2, lowest), 0.0)
         return QRectF(min(left, self.width() - width - 1), top, width, px(TAB_SIZE))
 
     @guarded(None)

@@ -15,6 +15,7 @@ WIDEST = " 8.888"
 SWATCH = 16
 GAP = 6
 BETWEEN = 10
+LINE = 20
 
 
 class CurveLegend(QWidget):
@@ -24,6 +25,7 @@ class CurveLegend(QWidget):
         super().__init__()
         self._theme = theme
         self._figures = ("",) * len(LINES)
+        self._is_stacked = False
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Lines: training, smoothed, held-out")
         theme.changed.connect(self.updateGeometry)
@@ -36,30 +38,43 @@ class CurveLegend(QWidget):
         self.setAccessibleDescription(", ".join(named))
         self.update()
 
-    @guarded(QSize(200, 20))
+    def set_stacked(self, is_stacked: bool) -> None:
+        """Place the names below each other, or side by side."""
+        self._is_stacked = is_stacked
+        self.updateGeometry()
+        self.update()
+
+    @guarded(QSize(200, LINE))
     def sizeHint(self) -> QSize:
         px = self._theme.scaled
         metrics = QFontMetrics(self._theme.font(12))
-        words = sum(metrics.horizontalAdvance(name + WIDEST) for name, _ in LINES)
-        return QSize(words + len(LINES) * px(SWATCH + GAP) + (len(LINES) - 1) * px(BETWEEN), px(20))
+        widths = [metrics.horizontalAdvance(name + WIDEST) + px(SWATCH + GAP) for name, _ in LINES]
+        if self._is_stacked:
+            return QSize(max(widths), len(LINES) * px(LINE))
+        return QSize(sum(widths) + (len(LINES) - 1) * px(BETWEEN), px(LINE))
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
         px = self._theme.scaled
-        middle = self.height() / 2
+        line = px(LINE) if self._is_stacked else self.height()
         left = 0
+        top = 0
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setFont(self._theme.font(12))
             for (name, token), figure in zip(LINES, self._figures, strict=True):
+                middle = top + line / 2
                 colour = self._theme.colour(token)
                 painter.setPen(QPen(colour, 2 if token != "border" else 1))
                 painter.drawLine(QPointF(left, middle), QPointF(left + px(SWATCH), middle))
                 if token == "accent":
                     painter.setBrush(colour)
                     painter.drawEllipse(QPointF(left + px(SWATCH) / 2, middle), 3, 3)
-                left += px(SWATCH + GAP)
+                text_left = left + px(SWATCH + GAP)
                 painter.setPen(self._theme.colour("soft"))
                 width = painter.fontMetrics().horizontalAdvance(name + WIDEST)
-                painter.drawText(left, 0, width, self.height(), int(Qt.AlignmentFlag.AlignVCenter), name + figure)
-                left += width + px(BETWEEN)
+                painter.drawText(text_left, top, width, line, int(Qt.AlignmentFlag.AlignVCenter), name + figure)
+                if self._is_stacked:
+                    top += line
+                else:
+                    left = text_left + width + px(BETWEEN)

@@ -3,13 +3,13 @@
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QSize, Qt
-from PySide6.QtGui import QMouseEvent, QPen
+from PySide6.QtGui import QMouseEvent, QPen, QWheelEvent
 
 from studio.app.core.guard import guarded
 from studio.app.panels.train.comparison import MOST_COMPARED, ComparedCurve, RunComparison
 from studio.app.panels.train.curve import Curve
 from studio.app.panels.train.curve_legend_view import CurveLegend
-from studio.app.widgets.controls import ElidedLabel
+from studio.app.widgets.controls import ElidedLabel, handle_wheel_if_focused
 from studio.app.widgets.theme import Theme
 
 POINT_SIZE = 6
@@ -70,6 +70,8 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
         self._is_log = False
         self._hovered: QPointF | None = None
         """The step and the bits under the pointer."""
+        self.scrolls_page = False
+        """Whether the wheel scrolls the page until the curve is clicked."""
         self.setAccessibleName("Curve of the training")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.hideButtons()
@@ -98,6 +100,7 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
             plot.addItem(item, ignoreBounds=item in unbounded)
         for item in (self._line, self._compared_name):
             item.hide()
+        plot.getViewBox().sigXRangeChanged.connect(self._show_stop_name)
         plot.scene().sigMouseMoved.connect(self._on_mouse_moved)
         curve.grew.connect(self.show_curve)
         curve.rule.changed.connect(self.show_curve)
@@ -127,6 +130,7 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
             self._best_name.setText(f"best {best[1]:.2f}")
             self._best_name.setPos(place[0][0], place[1][0])
         self._show_future()
+        self._limit_zoom()
         compared = self._comparison.curves.get()
         for number, line in enumerate(self._compared):
             points = compared[number].points if number < len(compared) else np.empty((0, 2))
@@ -145,6 +149,22 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
         self._stop_line.setVisible(stop is not None)
         if stop is not None:
             self._stop_line.setPos(self._scaled(np.array([[stop, 0.0]]))[0][0])
+        self._show_stop_name()
+
+    def _show_stop_name(self, *_: object) -> None:
+        """Hide the name of a line that is out of sight: its end would still be seen."""
+        (low, high), _y = self._plot.getViewBox().viewRange()
+        is_seen = self._stop_line.isVisible() and low <= self._stop_line.value() <= high
+        self._stop_line.label.setVisible(bool(is_seen))
+
+    def _limit_zoom(self) -> None:
+        """Show hardly more steps than there are: beyond, the labels of a logarithmic axis overlap."""
+        curve = self._curve
+        lines = (curve.steps, curve.forecast[:, 0], *(each.points[:, 0] for each in self._comparison.curves.get()))
+        most = max([float(line.max()) for line in lines if len(line)] + [float(curve.stop_step or 0), 10.0])
+        low, high = self._scaled(np.array([[1.0, 0.0], [most, 0.0]]))[0]
+        room = (high - low) / 4
+        self._plot.getViewBox().setLimits(xMin=float(low - room), xMax=float(high + room))
 
     def set_log(self, log: bool) -> None:
         """Give the steps a logarithmic axis, or an even one."""
@@ -177,6 +197,13 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
     @guarded(None)
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.show_all()
+
+    @guarded(None)
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self.scrolls_page:
+            handle_wheel_if_focused(self, event, super().wheelEvent)
+        else:
+            super().wheelEvent(event)
 
     @guarded(None)
     def leaveEvent(self, event: object) -> None:

@@ -268,8 +268,12 @@ class PreviewPage(QWidget):
             return preview.fault.get()
         if not examples:
             return "Preparing some of your files …"
-        hint = "Click one to hear it." if examples[0].is_sound else "Click one to see how it is varied."
-        return f"Left: your file. Right: what the model gets. {hint}"
+        hint = ""
+        if examples[0].is_sound:
+            hint = "Click one to hear it."
+        elif any(len(example.variations) for example in examples):
+            hint = "Click one to see how it is varied."
+        return f"Left: your file. Right: what the model gets. {hint}".strip()
 
     def _show_playing(self, _: object) -> None:
         numbers = self._preview.player.playing.get()

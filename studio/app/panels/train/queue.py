@@ -143,7 +143,7 @@ class TrainingQueue(State):
 
     def _show_progress(self, progress: TrainingProgress | None) -> None:
         if progress is not None:
-            self._jobs.set_progress_text(self._run.job, wording.progress_text(progress))
+            self._jobs.set_progress_text(self._run.job, wording.job_text(progress))
 
     def _follow_end(self) -> None:
         """Begin the next training a moment later, because a dead engine first reports whether it is started again."""

@@ -88,7 +88,7 @@ class RunRow(QWidget):
         column.setSpacing(theme.scaled(2))
         column.addLayout(head)
         column.addWidget(ElidedLabel(words, "note"))
-        column.addWidget(make_row(self.compare, self.delete, 0, spacing=16))
+        column.addWidget(make_row(self.compare, 0, self.delete, spacing=16))
 
 
 class RunsSection(Column):

@@ -94,12 +94,12 @@ class TrainFoot(QWidget):
     def _show(self, _: object = None) -> None:
         run = self._state.run
         action = self._state.main_action.get()
-        text, icon, tooltip = MAIN_TEXTS[action]
+        is_run = self._state.page.get() == "run"
+        text, icon, tooltip = MAIN_TEXTS["pause" if is_run and action == "none" else action]
         self.main_button.set_text(text)
         self.main_button.set_icon(icon)
         self.main_button.set_tooltip(tooltip, "Ctrl+Return")
         self.main_button.setEnabled(action not in ("none", "queued"))
-        is_run = self._state.page.get() == "run"
         self.second.set_text("Stop and keep" if self._theme.scale <= LARGE_TEXT else "Keep")
         self.second.setVisible(is_run and (run.is_active or run.phase.get() == "paused"))
         self.second.setEnabled(run.phase.get() in ("running", "paused"))

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from studio.app.core.guard import guarded
 from studio.app.panels.train import wording
@@ -23,7 +32,12 @@ from studio.app.widgets.theme import Theme
 if TYPE_CHECKING:
     from studio.app.panels.train.curve_view import CurveView
 
+PAIRS_TITLE = "Samples, each beside its nearest training artwork"
 FIGURES = 4
+NARROW_WIDTH = 640
+"""Logical pixels below which a page is narrow for its text."""
+NARROW_COLUMNS = 3
+"""The figures in a row of a narrow page."""
 LOW_ROWS = 1
 """The number of seeds in the timeline of a low window."""
 LOW_HEIGHT = 620
@@ -38,6 +52,7 @@ class WatchPage(QScrollArea):
         self._theme = theme
         self._state = state
         self._low = False
+        self._is_narrow: bool | None = None
         self.curve: CurveView | None = None
         """The curve, built when the page is first shown: pyqtgraph takes half a second to load."""
         self.title = Label("", "title")
@@ -60,10 +75,13 @@ class WatchPage(QScrollArea):
         self.film = Button(theme, "Save as film…", "link", tooltip="Save the samples as an animation or one sound")
         self.timeline = TimelineView(theme)
         self.pairs = PairsView(theme)
-        self.pairs_title = Label("Samples, each beside its nearest training artwork", "strong")
+        self.pairs_title = ElidedLabel(PAIRS_TITLE, "strong", Qt.TextElideMode.ElideRight)
         self.pairs_text = Label("", "note", wrap=True)
         self.close_pairs = Button(theme, "Back to the curve", "link", tooltip="Show the curve again", keys="Esc")
         self._curve_place = QVBoxLayout()
+        self._figures_grid = QGridLayout()
+        self._wrapping_rows: list[QBoxLayout] = []
+        """The rows whose second part stands below the first on a narrow page."""
         self._lower = QStackedWidget()
         self._build()
         run = state.run
@@ -81,6 +99,7 @@ class WatchPage(QScrollArea):
         self.pairs.chosen.connect(state.samples.play_pair)
         self.log.toggled.connect(self._set_log)
         self.fit.clicked.connect(lambda: self.zoom(0))
+        self.verticalScrollBar().rangeChanged.connect(self._update_wheel)
         theme.changed.connect(self._lay_out)
         self._lay_out()
 
@@ -89,24 +108,17 @@ class WatchPage(QScrollArea):
         head.setSpacing(24)
         head.addWidget(self.title)
         head.addWidget(self.advice, 1)
-        figures = QGridLayout()
-        figures.setHorizontalSpacing(8)
-        figures.setVerticalSpacing(0)
-        for place, (figure, caption) in enumerate(self.figures):
-            figures.addWidget(figure, 0, place)
-            figures.addWidget(caption, 1, place)
-            figures.setColumnStretch(place, 1)
-            figures.setColumnMinimumWidth(place, 40)
-        figures.addWidget(self.copied, 0, FIGURES)
-        figures.addWidget(self.show_copied, 1, FIGURES, Qt.AlignmentFlag.AlignLeft)
-        figures.setColumnStretch(FIGURES, 1)
+        self._figures_grid.setHorizontalSpacing(8)
+        self._figures_grid.setVerticalSpacing(0)
         history, self._history_column = _make_page()
         self._history_column.addLayout(self._curve_place, 1)
         self._history_column.addWidget(make_row(self.legend, self.caption, 0, self.log, self.fit, spacing=12))
-        self._history_column.addWidget(make_row(self.samples_title, 0, self.samples_text, self.film, spacing=12))
+        self._history_column.addLayout(
+            self._make_wrapping_row(self.samples_title, make_row(0, self.samples_text, self.film, spacing=12))
+        )
         self._history_column.addWidget(self.timeline)
         pairs, self._pairs_column = _make_page()
-        self._pairs_column.addWidget(make_row(self.pairs_title, 0, self.close_pairs, spacing=12))
+        self._pairs_column.addLayout(self._make_wrapping_row(self.pairs_title, make_row(0, self.close_pairs)))
         self._pairs_column.addWidget(self.pairs_text)
         self._pairs_column.addWidget(self.pairs, 1)
         for page in (history, pairs):
@@ -118,8 +130,16 @@ class WatchPage(QScrollArea):
         self.setWidget(page)
         self._column.addLayout(head)
         self._column.addWidget(self.gauge)
-        self._column.addLayout(figures)
+        self._column.addLayout(self._figures_grid)
         self._column.addWidget(self._lower, 1)
+
+    def _make_wrapping_row(self, first: QWidget, second: QWidget) -> QBoxLayout:
+        """Return two parts side by side, or below each other on a narrow page."""
+        row = QHBoxLayout()
+        row.addWidget(first)
+        row.addWidget(second, 1)
+        self._wrapping_rows.append(row)
+        return row
 
     def set_compact(self, low: bool) -> None:
         """Leave more room for the curve if the window is low."""
@@ -138,11 +158,43 @@ class WatchPage(QScrollArea):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._choose_rows()
+        self._choose_columns()
 
     def _choose_rows(self) -> None:
         """Show one seed only if the window is low for its text."""
         is_low = self._low or self.height() < self._theme.scaled(LOW_HEIGHT)
         self.timeline.set_rows(LOW_ROWS if is_low else ROWS)
+
+    def _update_wheel(self) -> None:
+        """Let the wheel scroll a page that is higher than its room, and zoom otherwise."""
+        if self.curve is not None:
+            self.curve.scrolls_page = self.verticalScrollBar().maximum() > 0
+
+    def _choose_columns(self) -> None:
+        """Place parts below each other if the page is narrow for its text."""
+        is_narrow = self.width() < self._theme.scaled(NARROW_WIDTH)
+        if is_narrow == self._is_narrow:
+            return
+        self._is_narrow = is_narrow
+        direction = QBoxLayout.Direction.TopToBottom if is_narrow else QBoxLayout.Direction.LeftToRight
+        for row in self._wrapping_rows:
+            row.setDirection(direction)
+        self.legend.set_stacked(is_narrow)
+        self._place_figures(NARROW_COLUMNS if is_narrow else FIGURES + 1)
+
+    def _place_figures(self, columns: int) -> None:
+        """Place the figures above their captions, so many in a row."""
+        grid = self._figures_grid
+        pairs: list[tuple[QWidget, QWidget]] = [*self.figures, (self.copied, self.show_copied)]
+        for place, (figure, caption) in enumerate(pairs):
+            row, column = divmod(place, columns)
+            for line, part in enumerate((figure, caption)):
+                grid.removeWidget(part)
+                grid.addWidget(part, 2 * row + line, column)
+        grid.setAlignment(self.show_copied, Qt.AlignmentFlag.AlignLeft)
+        for column in range(len(pairs)):
+            grid.setColumnStretch(column, 1 if column < columns else 0)
+            grid.setColumnMinimumWidth(column, 40 if column < columns else 0)
 
     @guarded(None)
     def showEvent(self, event: QShowEvent) -> None:
@@ -154,6 +206,7 @@ class WatchPage(QScrollArea):
                 self._theme, self._state.run.curve, self._state.comparison, self.legend, self.caption
             )
             self._curve_place.addWidget(self.curve)
+            self._update_wheel()
             self._lay_out()
 
     def _show_head(self, _: object) -> None:
@@ -200,6 +253,7 @@ class WatchPage(QScrollArea):
     def _lay_out(self) -> None:
         px = self._theme.scaled
         self._choose_rows()
+        self._choose_columns()
         if self.curve is not None:
             self.curve.setMinimumHeight(self.curve.sizeHint().height())
         for column in (self._history_column, self._pairs_column):

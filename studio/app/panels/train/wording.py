@@ -33,7 +33,7 @@ def folder_counts(folder: FolderScan) -> list[tuple[int, str, bool]]:
     rows = [
         (report.used - mine, f"{THINGS[report.medium]} used", False),
         (report.held_out, "of them held out, never learned from", False),
-        (report.skipped, "skipped: cannot be read", True),
+        (report.skipped, "skipped: cannot be used", True),
         (report.duplicates, "duplicates, kept once", False),
         (report.left_out, "left out", False),
         (mine, "left out by you", False),
@@ -105,10 +105,15 @@ def figures(run: TrainingProcess, now: datetime.datetime) -> list[tuple[str, str
     return found
 
 
+def job_text(progress: TrainingProgress) -> str:
+    """Return `Step 1,200 · about 4 min left`, which fits into the queue."""
+    left = f" · {time_left(progress.seconds_left)} left" if progress.seconds_left else ""
+    return f"Step {progress.step:,}{left}"
+
+
 def progress_text(progress: TrainingProgress) -> str:
     """Return `Step 1,200 · about 4 min left · saved 20 s ago`."""
-    left = f" · {time_left(progress.seconds_left)} left" if progress.seconds_left else ""
-    return f"Step {progress.step:,}{left} · {_saved_text(progress)}"
+    return f"{job_text(progress)} · {_saved_text(progress)}"
 
 
 def _saved_text(progress: TrainingProgress | None) -> str:

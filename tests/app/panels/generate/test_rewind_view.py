@@ -234,6 +234,31 @@ def test_the_caption_keeps_its_place_when_a_picture_is_finished(rewinding: Opene
     assert page.marker.isVisible() and (page.page.view.shown_rect(), page.enlarged_caption.geometry()) == before
 
 
+@pytest.mark.parametrize("text", [100, 200])
+@pytest.mark.parametrize("size", [(1440, 900), (1024, 700)])
+@pytest.mark.parametrize("shows_tree", [False, True])
+def test_the_marker_never_covers_the_caption(
+    rewinding: OpenedWindow, size: tuple[int, int], text: int, shows_tree: bool
+) -> None:
+    state = rewinding.state
+    rewinding.window.resize(*size)
+    state.preferences.text_size.set(text)
+    state.generate.start_batch()
+    job, large = rewinding.engine.sent[-1].job, np.full((2, 64, 64, 3), 60, np.uint8)
+    rewinding.engine.emit_events(
+        PicturesPreview(job=job, first=0, pictures=large, done=65, total=65, log_prob=(-1.0, -1.0)),
+        Finished(job=job),
+    )
+    state.generate.enlarge_cell(0)
+    state.generate.keep_take()
+    state.preferences.tree.set(shows_tree)
+    settle()
+    page = stage(rewinding)
+    tab = page.marker.shown_rect().translated(page.page.view.pos())
+    assert page.marker.isVisible()
+    assert not tab.intersects(page.enlarged_caption.geometry())
+
+
 @pytest.fixture
 def grown(rewinding: OpenedWindow) -> OpenedWindow:
     """Keep four takes: the first, two from it, and one from the second of these."""

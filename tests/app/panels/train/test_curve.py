@@ -245,3 +245,31 @@ def test_steps_are_plain_numbers_on_both_axes(shown: ShownCurve) -> None:
     for size, labels in ((2000, ["1", "2", "5", "10", "20", "50", "100"]), (200, ["1", "10", "100"])):
         ((_, places),) = axis.tickValues(0.0, 2.0, size)
         assert axis.tickStrings(places, 1.0, None) == labels
+
+
+def test_the_name_of_the_stop_is_hidden_with_its_line(shown: ShownCurve) -> None:
+    shown.curve.rule.set(RULE)
+    for step in range(100, 1600, 100):
+        shown.curve.add_point(step, 3.0, 3 + 300 / step)
+    settle()
+    stop = shown.curve.stop_step
+    assert stop is not None and "stops by itself" in shown.visible_texts()
+    shown.view.getPlotItem().getViewBox().setXRange(0, stop - 50, padding=0)
+    settle()
+    assert "stops by itself" not in shown.visible_texts()
+    shown.view.show_all()
+    settle()
+    assert "stops by itself" in shown.visible_texts()
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_no_more_steps_are_shown_than_there_are(shown: ShownCurve, log: bool) -> None:
+    for step in range(1, 3000, 10):
+        shown.curve.add_point(step, 3.0, None)
+    shown.view.set_log(log)
+    settle()
+    for _ in range(30):
+        shown.view.zoom(-1)
+    settle()
+    _, most = shown.view.getPlotItem().getViewBox().viewRange()[0]
+    assert most < (5 if log else 4000)

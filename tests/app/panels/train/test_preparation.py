@@ -35,11 +35,13 @@ def test_every_choice_is_one_that_the_engine_accepts() -> None:
         for strength in strengths:
             if variation.key != "mirror":
                 value = bool(strength) if variation.key == "quarter_turns" else strength
-                msgspec.convert({variation.key: value}, Augmentation)
+                found = msgspec.convert({variation.key: value}, Augmentation)
+                assert getattr(found, variation.key) == value
     for fitting in FITTINGS:
-        msgspec.convert({"fitting": fitting}, Preparation)
+        assert msgspec.convert({"fitting": fitting}, Preparation).fitting == fitting
     for seconds, peak in zip(CLIP_SECONDS, PEAKS * len(CLIP_SECONDS), strict=False):
-        msgspec.convert({"clip_seconds": seconds, "peak": peak}, Preparation)
+        found_clip = msgspec.convert({"clip_seconds": seconds, "peak": peak}, Preparation)
+        assert (found_clip.clip_seconds, found_clip.peak) == (seconds, peak)
 
 
 def test_the_families_with_classes_are_those_of_the_engine() -> None:

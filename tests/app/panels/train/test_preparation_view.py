@@ -148,6 +148,22 @@ def test_preview_shows_files_beside_what_the_model_gets(parts: Parts, folder: Pa
     assert parts.stage.currentWidget() is parts.stage.folder and section.preview.text() == "Preview"
 
 
+def test_the_preview_names_variations_only_if_there_are_any(parts: Parts, folder: Path) -> None:
+    prepared(parts.bench, folder)
+    parts.click(parts.inspector.preparation.preview)
+    parts.bench.show_examples()
+    settle()
+    note = parts.stage.preview.note
+    assert note.text() == "Left: your file. Right: what the model gets."
+    shift = parts.inspector.preparation.strengths["shift"]
+    assert isinstance(shift, QComboBox)
+    choose(shift, 4)
+    parts.bench.prepare()
+    parts.bench.show_examples()
+    settle()
+    assert note.text().endswith("Click one to see how it is varied.")
+
+
 def test_a_click_plays_the_file_or_what_the_model_gets(parts: Parts, folder: Path) -> None:
     prepared(parts.bench, folder, "recordings")
     parts.click(parts.inspector.preparation.preview)

@@ -166,7 +166,7 @@ def test_progress_draws_the_curve_and_lists_the_job(bench: TrainBench, folder: P
     assert run.curve.steps.tolist() == [1, 50] and run.curve.best == (50, 7.5)
     (entry,) = bench.window.jobs.jobs.get()
     assert entry.title == "Summer days learns"
-    assert entry.progress_text == "Step 50 · about 2 min left · saved 20 s ago"
+    assert entry.progress_text == "Step 50 · about 2 min left"
     bench.window.jobs.stop_job(entry.job)
     assert bench.engine.stopped == [bench.newest(Train).job]
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.app.panels.train.bar_view import TrainBar
@@ -19,6 +20,7 @@ from studio.library import runs, storage
 from studio.wire.messages import PrepareTraining, SteerTraining, Train
 from tests.app.fake_model import make_card, write_model
 from tests.app.panels.train.bench import TrainBench
+from tests.app.window.test_layout import SIZES, cut, overlaps
 from tests.app.window_fixtures import OpenedWindow, settle
 
 LEFT = Qt.MouseButton.LeftButton
@@ -468,3 +470,90 @@ def test_the_curve_keeps_its_height_with_large_text(parts: Parts, folder: Path) 
     watch.ensureWidgetVisible(watch.timeline)
     settle()
     assert not watch.timeline.visibleRegion().isEmpty()
+
+
+@pytest.mark.parametrize(("width", "height", "text"), SIZES)
+def test_a_run_fits_its_page_with_a_message(parts: Parts, folder: Path, width: int, height: int, text: int) -> None:
+    parts.studio.state.preferences.text_size.set(text)
+    parts.studio.window.resize(width, height)
+    parts.bench.start(folder)
+    for step in (100, 200, 300):
+        parts.bench.learn(step, 7.0 - step / 1000, 7.0 - step / 1000)
+    parts.bench.draw(300)
+    parts.bench.compare(300, (0.3, 0.9))
+    parts.studio.state.messages.show_message("Deleted the run. Its model is kept.", "info", ("Undo", lambda: None))
+    settle()
+    watch = parts.stage.watch
+    for shows_pairs in (False, True):
+        parts.state.samples.show_pairs(shows_pairs)
+        settle()
+        assert watch.widget().width() <= watch.viewport().width()
+        assert cut(watch) == []
+        assert overlaps(watch) == []
+        _check_inside(watch.widget())
+
+
+def test_the_wheel_scrolls_a_high_page_until_the_curve_is_clicked(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    parts.bench.learn(100, 7.0, 7.0)
+    settle()
+    watch = parts.stage.watch
+    assert watch.curve is not None and not watch.curve.scrolls_page
+    parts.studio.state.preferences.text_size.set(200)
+    settle()
+    shown = watch.curve.getPlotItem().getViewBox().viewRange()[0]
+    parts.stage.setFocus()
+    turn_wheel(watch.curve.viewport())
+    assert watch.verticalScrollBar().value() > 0
+    assert watch.curve.getPlotItem().getViewBox().viewRange()[0] == shown
+    watch.curve.setFocus()
+    before = watch.verticalScrollBar().value()
+    turn_wheel(watch.curve.viewport(), by=120)
+    assert watch.verticalScrollBar().value() == before
+    assert watch.curve.getPlotItem().getViewBox().viewRange()[0] != shown
+
+
+def turn_wheel(widget: QWidget, by: int = -120) -> None:
+    """Turn the wheel over the middle of a widget. Like Qt, hand an event that is ignored to the parent."""
+    at = QPointF(widget.rect().center())
+    none = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase
+    event = QWheelEvent(at, widget.mapToGlobal(at), QPoint(), QPoint(0, by), *none, False)
+    place: QWidget | None = widget
+    while place is not None and not (QApplication.sendEvent(place, event) and event.isAccepted()):
+        place = place.parentWidget()
+    settle()
+
+
+def test_the_button_delete_stays_in_its_place(parts: Parts, finished_run: Path, qtbot: QtBot) -> None:
+    """A second click at `Do not compare` must not delete the run."""
+    row = open_runs(parts, qtbot)["old"]
+    before = row.delete.geometry()
+    parts.click(row.compare)
+    row = parts.inspector.past.run_rows["old"]
+    assert row.delete.geometry() == before
+    assert not row.compare.geometry().intersects(before)
+
+
+def test_a_training_that_begins_shows_pause(parts: Parts, folder: Path) -> None:
+    parts.bench.open_folder(folder)
+    parts.bench.prepare()
+    assert parts.foot.main_button.text() == "Start"
+    parts.state.press_main()
+    settle()
+    assert parts.state.run.phase.get() == "starting"
+    assert parts.foot.main_button.text().strip() == "Pause" and not parts.foot.main_button.isEnabled()
+
+
+def test_the_progress_of_a_training_fits_into_the_queue(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    parts.bench.learn(1900, 7.0, 7.0, left=59 * 60)
+    settle()
+    label = parts.studio.window.job_box.first_job.progress_label
+    assert label.text() == "Step 1,900 · about 59 min left" and not label.is_cut
+
+
+def test_files_that_are_skipped_are_named_alike(parts: Parts, folder: Path) -> None:
+    parts.bench.open_folder(folder)
+    settle()
+    words = [label.text() for label in parts.inspector.folder.findChildren(QLabel)]
+    assert "skipped: cannot be used" in words

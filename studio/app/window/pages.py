@@ -41,8 +41,8 @@ class SettingsPage(Column):
         )
         self.text_size = SegmentedControl(
             theme,
-            "Text size",
-            [(str(s), f"{s} %") for s in TEXT_SIZES],
+            "Text size in %",
+            [(str(s), str(s)) for s in TEXT_SIZES],
             tooltip="Set the size of text and controls",
             tight=True,
         )
@@ -60,8 +60,8 @@ class SettingsPage(Column):
             self.device.addItem(words, key)
         self._note = Label("", "note", wrap=True)
         self.fields: tuple[tuple[str, QWidget], ...] = (
-            ("Theme", self.theme), ("Contrast", self.contrast), ("Text size", self.text_size),
-            ("Reduce motion", self.motion), ("Single keys", self.letters), ("Device", self.device),
+            ("Theme", self.theme), ("Contrast", self.contrast), ("Text size in %", self.text_size),
+            ("Motion", self.motion), ("Single keys", self.letters), ("Device", self.device),
         )  # fmt: skip
         for title, field in self.fields:
             name = Label(title, "strong")

@@ -187,6 +187,17 @@ def test_a_drawer_that_a_larger_text_closed_is_closed_with_its_page(studio: Open
     assert inspector.isVisible(), "the first click opens it"
 
 
+@pytest.mark.parametrize(("width", "height", "text"), SIZES)
+def test_no_setting_is_cut_at_the_right(studio: OpenedWindow, width: int, height: int, text: int) -> None:
+    resize(studio, width, height, text)
+    studio.window.toggle_page("settings")
+    settle()
+    inspector = studio.window.inspector
+    for title, field in studio.window.settings.fields:
+        right = field.mapTo(inspector, field.rect().topRight()).x()
+        assert right < inspector.width(), title
+
+
 def test_explore_keeps_a_stage_for_64_pixels_at_8_times(studio: OpenedWindow) -> None:
     resize(studio, 1024, 700, 100)
     stage = studio.window.stage

@@ -135,7 +135,7 @@ def test_a_model_is_chosen_in_a_panel_that_can_use_it(studio: OpenedWindow) -> N
     assert studio.state.panel.get() == "generate"
 
 
-@pytest.mark.parametrize(("typed", "title"), [("text size", "Text size"), ("dark", "Theme"), ("nvidia", "Device")])
+@pytest.mark.parametrize(("typed", "title"), [("text size", "Text size in %"), ("dark", "Theme"), ("nvidia", "Device")])
 def test_a_setting_opens_its_page_there(studio: OpenedWindow, typed: str, title: str) -> None:
     assert (title, "Setting") in search(studio, typed)
     choose(studio)

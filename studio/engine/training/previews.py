@@ -59,7 +59,9 @@ class RunPreviews:
             self._nearest = NearestRecordings(learn, held_out, config.levels, config.sample_rate, samples)
         elif isinstance(learn, TrainingExamples) and isinstance(held_out, TrainingExamples):
             turned = config.augmentation.quarter_turns
-            self._nearest = NearestArtworks(learn, held_out, config.levels, mirrored=config.plan.mirror, turned=turned)
+            self._nearest = NearestArtworks(
+                learn, held_out, config.levels, config.palette, mirrored=config.plan.mirror, turned=turned
+            )
         self._due = 0.0
         self._drawn = 0
         self._drawn_step = -1
@@ -88,7 +90,7 @@ class RunPreviews:
         for step in self._steps(model, seeds):
             steps = [step]
             yield None
-        drawn = to_arrays(steps[-1].x, model.levels)
+        drawn = to_arrays(steps[-1].x, model.levels, run.config.palette)
         artworks = drawn[:KEPT_SAMPLES]
         progress = run.progress
         self._keep(lambda: self._write_samples(artworks))

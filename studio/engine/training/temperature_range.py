@@ -9,6 +9,7 @@ from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
 from studio.engine.generation.sampling import recording_temperatures
 from studio.engine.levels import to_arrays
+from studio.media.preparation import Palette
 from studio.wire.messages import Array
 
 TRIED_TEMPERATURES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
@@ -77,18 +78,20 @@ def measure_range(
 
 
 @torch.inference_mode()
-def draw_works(model: Model, temperature: float, rate: int = 0, opening: float = 0.0) -> Sequence[Array]:
+def draw_works(
+    model: Model, temperature: float, palette: Palette, rate: int = 0, opening: float = 0.0
+) -> Sequence[Array]:
     """Draw works of the first seeds; of recordings only the beginning.
 
     Its first samples are drawn at `opening` or hotter.
     """
     seeds = range(1, WORKS_PER_TEMPERATURE + 1)
     if not isinstance(model, AutoregressiveSound):
-        return list(to_arrays(model.sample(seeds, temperature=temperature), model.levels))
+        return list(to_arrays(model.sample(seeds, temperature=temperature), model.levels, palette))
     samples = min(round(RECORDING_SECONDS * rate), model.shape[0])
     temperatures = recording_temperatures(model, samples, rate, temperature, opening)
     *_, step = model.sample_steps(seeds, temperature=temperatures, samples=samples)
-    return list(to_arrays(step.x, model.levels))
+    return list(to_arrays(step.x, model.levels, palette))
 
 
 def _fault_shares(works: Sequence[Array]) -> tuple[float, float]:

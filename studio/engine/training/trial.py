@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import torch
 
+from studio import zoo
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.engine.device import ComputeDevice, free_memory
 from studio.engine.events import EventSteps
@@ -68,7 +69,7 @@ def measure_weights(config: TrainingConfig) -> int:
     """Return the bytes of a model's weights; 0 if it cannot be built. It is built without memory to find out."""
     try:
         with torch.device("meta"):
-            model = config.recipe.build(config.shape, config.levels)
+            model = zoo.build_model(config.recipe, config.shape, config.levels, indexed=config.indexed)
     except ValueError:  # the run itself reports the reason
         return 0
     return sum(p.numel() * BYTES_EACH for p in model.parameters())
@@ -82,9 +83,12 @@ def _make_config(command: wire.PrepareTraining) -> TrainingConfig:
         config = configs.config_for_data(
             "model", source, command.family, command.preset, command.shape, command.sample_rate
         )
+        if command.palette_size:
+            config = configs.with_palette_size(config, command.palette_size)
     config = configs.with_changes(config, command.recipe, command.plan, command.preparation, command.augmentation)
     if config.preparation.folders_as_classes:
         config = configs.with_classes(config, len(dataset.class_folders(source)))
+    configs.check_palette(config)
     return config
 
 

@@ -20,6 +20,7 @@ from studio.cli import (
     evaluate,
     invert,
     models,
+    nearest,
     pyramid,
     runs,
     sample,
@@ -33,7 +34,8 @@ from studio.media import names
 from studio.media.pictures import image
 
 COMMANDS = (
-    models, sample, invert, complete, continue_sound, score, blend, train, pyramid, runs, evaluate, bench, doctor,
+    models, sample, invert, complete, continue_sound, score, blend, train, pyramid, runs, evaluate, nearest, bench,
+    doctor,
 )  # fmt: skip
 """All commands, in the order of the help."""
 

@@ -17,7 +17,7 @@ from studio.engine.generation import encoding, inpainting, loop_finder, pricing,
 from studio.engine.generation.picture_job import GROUP_SIZE, PictureJob
 from studio.engine.generation.sound_job import SoundJob
 from studio.engine.levels import DoesNotFit
-from studio.engine.training import examples, jobs, pyramid_export, scanning, trial
+from studio.engine.training import examples, jobs, pyramid_export, sample_comparison, scanning, trial
 from studio.wire import messages as wire
 
 
@@ -69,6 +69,8 @@ class JobStarter:
                 return self.steer_training(command)
             case wire.Evaluate():
                 return jobs.evaluate_model(command, self.model_cache, self.device)
+            case wire.CompareSamples():
+                return sample_comparison.compare_samples(command, self.model_cache)
             case wire.MakePyramid():
                 return pyramid_export.make_pyramid(command, self.device)
             case wire.Doctor():

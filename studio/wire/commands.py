@@ -320,6 +320,17 @@ class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):
     """Whether to report the distribution of the test artworks' bits instead of the figures."""
 
 
+class CompareSamples(Command, frozen=True, kw_only=True, tag="compare_samples"):
+    """Find the training artwork nearest to each sample of a model. Answers: SamplesCompared, then one ending."""
+
+    urgency: ClassVar[int] = URGENCY_QUEUED
+    model: ModelName
+    source: Text
+    """The folder or pack that it learned from."""
+    seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=4096)]
+    temperature: Temperature
+
+
 class MakePyramid(Command, frozen=True, kw_only=True, tag="make_pyramid"):
     """Make a pyramid of a trained model and an upsampler.
 
@@ -367,6 +378,7 @@ AnyCommand = (
     | PrepareTraining
     | SteerTraining
     | Evaluate
+    | CompareSamples
     | MakePyramid
     | Stop
     | Doctor

@@ -322,9 +322,10 @@ class TrainingSamples(Answer, frozen=True, kw_only=True, tag="training_samples")
 
 
 class SamplesCompared(Answer, frozen=True, kw_only=True, tag="samples_compared"):
-    """Carries samples of a running training, each with the training artwork that is nearest to it."""
+    """Carries samples of a model, each with the training artwork that is nearest to it."""
 
     step: Count
+    """How many steps the model has learned for."""
     samples: Array
     """(n, height, width, channels) uint8, or (n, samples) int16."""
     nearest: Array

@@ -12,6 +12,7 @@ import msgspec
 from studio.wire.commands import (
     Adjust,
     AnyCommand,
+    CompareSamples,
     ComputeBits,
     DecodeLatent,
     Doctor,
@@ -132,6 +133,7 @@ __all__ = [
     "StreamSound",
     "LatentPoint",
     "MakePyramid",
+    "CompareSamples",
     "CompilingLoops",
     "ComputeBits",
     "BitsChunk",

@@ -25,6 +25,7 @@ COMMANDS = (
     "train",
     "runs",
     "evaluate",
+    "nearest",
     "bench",
     "doctor",
 )
@@ -66,6 +67,7 @@ def command(request: pytest.FixtureRequest, rings: np.ndarray, tmp_path: Path) -
         "train": (pack, "--name", "roses", "--family", "nice", "--size", "8", "--steps", "2"),
         "runs": (),
         "evaluate": (model, pack, "-n", "4", "--draws", "1"),
+        "nearest": (model, pack, "-n", "2"),
         "bench": (model,),
         "doctor": (),
     }

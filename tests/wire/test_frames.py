@@ -82,6 +82,7 @@ COMMANDS = [
         job="e", source="/pictures", run_folder="/run", config={"family": "realnvp", "depth": 3, "learning_rate": 1e-3}
     ),
     messages.Evaluate(job="e", model="m", source="/pictures", draws=2, max_artworks=100),
+    messages.CompareSamples(job="n", model="m", source="/pictures", seeds=(3, 4), temperature=0.9),
     messages.MakePyramid(job="p", base="b", upsampler="u", source="/pictures", name="large", label="brush"),
     messages.PrepareTraining(
         job="q", source="/pictures", family="glow", preset="tiny", shape=(3, 32, 32), recipe={"depth": 3}

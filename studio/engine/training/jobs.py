@@ -71,7 +71,7 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
     )
     with run_lock.hold_run(folder):
         run = TrainingRun(config, folder, device.torch_device, _start_weights(command))
-        known, test = _training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
+        known, test = training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
         known, watch = split_validation(known, data.name)
         followed = followed_signal(config.recipe, config.sample_rate, config.levels)
         learn, watch, test = yield from _with_signals(followed, known, watch, test)
@@ -297,7 +297,7 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
     card = loaded.card
     loading = load_data(Path(command.source), card.shape, card.sample_rate, card.label_columns, card.preparation)
     data = yield from without_reports(loading)
-    learned, test = _training_and_test(data, loaded.model)
+    learned, test = training_and_test(data, loaded.model)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))
     (test,) = yield from _with_signals(followed_signal_of(loaded), test)
@@ -334,7 +334,7 @@ def _unlike_training(data: TrainingData, count: int) -> torch.Tensor | None:
     return torch.from_numpy(likeness.unlike_training(list(data.test[:count]), list(data.train), cycles=cycles))
 
 
-def _training_and_test(
+def training_and_test(
     data: TrainingData, model: Model, *, varied: bool = False
 ) -> tuple[TrainingExamples, TrainingExamples] | tuple[TrainingRecordings, TrainingRecordings]:
     """Split data into training and held-out examples, with classes if the model has them.

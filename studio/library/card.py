@@ -230,9 +230,23 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return f"At {temperature:g} most works are blank or saturated. This model works from {low:g} to {high:g}."
 
     @property
+    def noise(self) -> float:
+        """Return σ of the noise of a density of pictures plus noise, for pixels from 0 to 1; 0 for other models."""
+        return float(self.recipe.get("noise", 0))
+
+    @property
+    def noise_text(self) -> str:
+        """Return whose density prices are: `density of the picture plus noise 0.1`; empty for the artwork's own."""
+        return f"density of the {self.medium} plus noise {self.noise:g}" if self.noise else ""
+
+    @property
     def held_out_text(self) -> str:
         """Return the held-out figure for the user: `2.61 bits per dimension, bound`."""
-        return f"{self.value:,.2f} {self.metric}, {'exact' if self.exact else 'bound'}"
+        return self.figure_text(self.metric, self.value, self.exact)
+
+    def figure_text(self, metric: str, value: float, exact: bool) -> str:
+        """Return one of the card's figures for the user."""
+        return f"{value:,.2f} {metric}, {self.noise_text or ('exact' if exact else 'bound')}"
 
 
 def card_from_json(data: bytes | str) -> Card:

@@ -192,6 +192,7 @@ class Autoregressive(Model):
         free, x = self._known_levels(z, keep)
         drawn = free.any(0).tolist()
         seen = torch.zeros_like(z)
+        so_far = x.clone()
         for k, i, j, numbers in self._sub_pixels(seen, c):
             place = x[:, k, i, j]
             if drawn[k][i][j]:
@@ -205,7 +206,9 @@ class Autoregressive(Model):
                 place.copy_(torch.where(free[:, k, i, j], new.to(x.dtype), place))
             seen[:, k, i, j] = self.conditional.network_input(place.to(z.dtype))
             if self._ends_step(k, j):
-                yield DecodingStep(x.clone(), i + (j == width - 1), height)
+                if j == width - 1:  # a copy at every step of a large picture would take longer than drawing it
+                    so_far = x.clone()
+                yield DecodingStep(so_far, i + (j == width - 1), height)
 
     def _ends_step(self, k: int, j: int) -> bool:
         """Return whether a step ends with this sub-pixel: each takes a few pixels of a row, so that none lasts long."""

@@ -26,8 +26,6 @@ from torch.nn.functional import pad
 from studio.density.autoregressive import Autoregressive, PixelEntropies
 from studio.density.model import DecodingStep
 
-MAX_SIDE = 1024
-"""The most rows or columns of a canvas."""
 FRAME = 8
 """Rows above and columns beside a canvas that are drawn first and cut off."""
 BAND = 64
@@ -40,7 +38,7 @@ class Canvas(Autoregressive):
     Its `surprisal` is that of a picture around which nothing is known. The latent is the noise of the canvas; that of
     the frame follows from it. Since encoding has no frame, decoding does not restore an encoded picture.
 
-    Raises ValueError if the model has borders, or if the size is not from 1 to `MAX_SIDE`.
+    Raises ValueError if the model has borders, or if a seamless canvas is smaller than its reach.
     """
 
     invertible = False
@@ -48,8 +46,6 @@ class Canvas(Autoregressive):
     def __init__(self, model: Autoregressive, height: int, width: int, *, seamless: bool = False) -> None:
         if not model.margin:
             raise ValueError("the model learned with borders, so it draws only pictures of its own size")
-        if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
-            raise ValueError(f"a canvas has 1 to {MAX_SIDE} pixels a side, and {width} × {height} were asked for")
         if seamless and min(height, width) < model.margin:
             raise ValueError(
                 f"a seamless picture of this model has {model.margin} pixels a side or more,"

@@ -18,6 +18,7 @@ from studio.cli import (
     continue_sound,
     doctor,
     evaluate,
+    grow,
     invert,
     models,
     nearest,
@@ -34,8 +35,8 @@ from studio.media import names
 from studio.media.pictures import image
 
 COMMANDS = (
-    models, sample, invert, complete, continue_sound, score, blend, train, pyramid, runs, evaluate, nearest, bench,
-    doctor,
+    models, sample, invert, complete, grow, continue_sound, score, blend, train, pyramid, runs, evaluate, nearest,
+    bench, doctor,
 )  # fmt: skip
 """All commands, in the order of the help."""
 

@@ -257,6 +257,16 @@ temperature = number_between(float, 0, 4)
 share = number_between(float, 0, 1)
 
 
+def read_canvas_size(text: str) -> tuple[int, int]:
+    """Read `256x128`, width first. Return (height, width)."""
+    sides = text.replace("×", "x").split("x")
+    if len(sides) != 2 or not all(s.isdecimal() and 1 <= int(s) <= wire.MAX_CANVAS_SIDE for s in sides):
+        raise argparse.ArgumentTypeError(
+            f"{text} is no size: give width x height, as 256x128, each up to {wire.MAX_CANVAS_SIDE}"
+        )
+    return int(sides[1]), int(sides[0])
+
+
 def read_scale(text: str) -> tuple[int, int]:
     """Read `8`, `8x` or `512px`. Return the factor, and the pixels of the longer side (0 if not given)."""
     pixels = text.endswith("px")

@@ -176,6 +176,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return self.can_inpaint and self.pyramid is None
 
     @property
+    def draws_any_size(self) -> bool:
+        """Return whether the model draws pictures of other sizes, too: it learned without borders."""
+        return self.draws_by_rows and bool(self.recipe.get("borderless"))
+
+    @property
     def group_heading(self) -> str:
         """Return the one of HEADINGS below which lists show the model."""
         if self.medium == "sound":

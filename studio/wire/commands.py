@@ -11,6 +11,7 @@ from studio.wire.records import (
     URGENCY_PLAYBACK,
     URGENCY_QUEUED,
     Array,
+    CanvasSide,
     Command,
     Count,
     JobId,
@@ -42,6 +43,10 @@ class DrawPictures(Command, frozen=True, kw_only=True):
     """(height, width) float32, 0 to 1: the factor of the share at each pixel."""
     report_entropy: bool = False
     """Whether to report the entropy of each pixel before it was drawn, if the model draws pixel by pixel."""
+    canvas_size: tuple[CanvasSide, CanvasSide] | None = None
+    """(height, width) of the pictures, for a model without borders; None for the model's own size."""
+    seamless: bool = False
+    """Whether the right edge of a canvas continues at its left edge, and the lower edge at the upper one."""
 
 
 class Sample(DrawPictures, frozen=True, kw_only=True, tag="sample"):

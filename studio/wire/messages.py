@@ -71,6 +71,7 @@ from studio.wire.events import (
 from studio.wire.records import (
     CHUNK_SECONDS,
     CONTEXT_SAMPLES,
+    MAX_CANVAS_SIDE,
     PROTOCOL_VERSION,
     URGENCY_ADDITION,
     URGENCY_ADJUST,
@@ -120,6 +121,7 @@ __all__ = [
     "FindLoop",
     "LoopFound",
     "CONTEXT_SAMPLES",
+    "MAX_CANVAS_SIDE",
     "DatasetLoaded",
     "TrainingProgress",
     "EvaluationProgress",

@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Mapping
 
 from studio.app.core.text import time_left
+from studio.app.panels.train import gauge
 from studio.app.panels.train.costs import span_text
 from studio.app.panels.train.curve import Curve
 from studio.app.panels.train.folder import THINGS, FolderScan
@@ -21,6 +22,13 @@ PHASE_WORDS: Mapping[Phase, str] = {
     "failed": "Stopped",
 }
 """Titles that replace the word of the gauge, by phase."""
+
+
+STOP_TEXT = "It stops by itself at step {step:,}, unless it gets better."
+LONGEST_ADVICE = " ".join(
+    (max(gauge.ADVICE.values(), key=len).format(things="pictures"), STOP_TEXT.format(step=1_000_000))
+)
+"""The longest text beside the title while a run learns."""
 
 
 def folder_counts(folder: FolderScan) -> list[tuple[int, str, bool]]:
@@ -165,7 +173,7 @@ def head_text(run: TrainingProcess, reason: str, things: str) -> str:
 def _stop_text(curve: Curve) -> str:
     """Return when a run stops by itself; nothing if it does not."""
     stop = curve.stop_step
-    return f"It stops by itself at step {stop:,}, unless it gets better." if stop is not None else ""
+    return STOP_TEXT.format(step=stop) if stop is not None else ""
 
 
 def _reading_text(run: TrainingProcess) -> str:

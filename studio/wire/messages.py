@@ -66,6 +66,8 @@ from studio.wire.events import (
     TrainingPrepared,
     TrainingProgress,
     TrainingSamples,
+    TrainingWaits,
+    WaitReason,
 )
 from studio.wire.records import (
     CHUNK_SECONDS,
@@ -169,6 +171,8 @@ __all__ = [
     "TrainingCost",
     "TrainingPrepared",
     "TrainingSamples",
+    "TrainingWaits",
+    "WaitReason",
     "describe_error",
 ]
 

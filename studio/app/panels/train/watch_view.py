@@ -251,7 +251,8 @@ class WatchPage(QScrollArea):
         measured = len(run.curve.held_out) > 0
         self.title.setText(wording.PHASE_WORDS.get(phase, word))
         self.advice.setText(wording.head_text(run, reason, things))
-        self.gauge.show_word(word if measured or phase == "running" else None, reason)
+        is_lit = phase != "waiting" and (measured or phase == "running")
+        self.gauge.show_word(word if is_lit else None, self.advice.text() if phase == "waiting" else reason)
 
     def _show_figures(self, _: object) -> None:
         run = self._state.run

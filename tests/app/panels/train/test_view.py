@@ -18,6 +18,7 @@ from studio.app.panels.train.inspector_view import TrainInspector
 from studio.app.panels.train.runs_view import RunRow, SamplePicture, SmallCurve
 from studio.app.panels.train.view import TrainFoot, TrainStage
 from studio.app.widgets.controls import SegmentedControl
+from studio.app.window.job_list import progress_text
 from studio.library import runs, storage
 from studio.wire.messages import PrepareTraining, SteerTraining, Train
 from tests.app.fake_model import make_card, write_model
@@ -593,3 +594,43 @@ def test_no_control_moves_while_a_run_learns(parts: Parts, folder: Path, width: 
                     is_below = control in (watch.log, watch.fit, watch.film, watch.timeline)
                     shift = QPoint(0, -44) if is_below and height < 800 and message.isVisible() else QPoint()
                     assert place == known + shift, (name, happen)
+
+
+FULL = "The disk is full, so the training waits. Nothing is lost. Free about 310 MB, and it continues by itself."
+
+
+def test_a_run_that_waits_for_the_disk_says_so_until_it_continues(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    for step in range(100, 600, 100):
+        parts.bench.learn(step, 8 - step / 200, 8 - step / 250)
+    parts.bench.wait("space", FULL)
+    settle()
+    watch, window = parts.stage.watch, parts.studio.window
+    assert (watch.title.text(), watch.advice.text()) == ("Waiting", FULL)
+    assert watch.gauge.accessibleDescription() == FULL, "no word of the gauge is lit"
+    assert watch.figures[1][0].text() == "", "nobody knows when it is done"
+    (entry,) = parts.studio.state.jobs.jobs.get()
+    assert progress_text(entry) == "Waits for space on the disk"
+    assert not parts.inspector.run.sample.isEnabled()
+    parts.click(parts.inspector.run.leave)
+    assert parts.inspector.at_work.progress.text() == "Waits for space on the disk"
+    parts.click(parts.inspector.at_work.show_run)
+    parts.state.messages.dismiss()
+    window.toggle_page("queue")
+    parts.bench.wait("", "Everything is saved again. The training continues.")
+    settle()
+    assert watch.title.text() == "Learning" and watch.figures[1][0].text() == "2 min"
+    (entry,) = parts.studio.state.jobs.jobs.get()
+    assert progress_text(entry).startswith("Step 500")
+
+
+def test_a_run_that_waits_can_be_paused(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    parts.bench.wait("folder", "The folder of the training is gone, so it waits.")
+    settle()
+    assert parts.foot.main_button.text().strip() == "Pause"
+    parts.click(parts.foot.main_button)
+    assert parts.studio.engine.stopped[-1] == parts.bench.newest(Train).job
+    parts.bench.stop()
+    settle()
+    assert parts.stage.watch.title.text() == "Paused"

@@ -288,6 +288,18 @@ class TrainingProgress(Answer, frozen=True, kw_only=True, tag="training_progress
     """Seconds since the last checkpoint."""
 
 
+WaitReason = Literal["", "space", "folder", "access"]
+"""Why a training waits: the disk is full, its folder is gone, or its folder cannot be written. Empty: it does not."""
+
+
+class TrainingWaits(Answer, frozen=True, kw_only=True, tag="training_waits"):
+    """Reports that a training waits until its files can be saved, or with an empty reason that it continues."""
+
+    reason: WaitReason
+    text: Text
+    """The same in sentences for the user."""
+
+
 class TrainingPrepared(Answer, frozen=True, kw_only=True, tag="training_prepared"):
     """Carries the config of a training that can be started, and the ranges of its fields."""
 
@@ -405,6 +417,7 @@ AnyEvent = (
     | ExamplesPreview
     | DatasetLoaded
     | TrainingProgress
+    | TrainingWaits
     | TrainingPrepared
     | TrainingCost
     | TrainingSamples

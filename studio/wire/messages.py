@@ -67,6 +67,8 @@ from studio.wire.events import (
     TrainingPrepared,
     TrainingProgress,
     TrainingSamples,
+    TrainingWaits,
+    WaitReason,
 )
 from studio.wire.records import (
     CHUNK_SECONDS,
@@ -173,6 +175,8 @@ __all__ = [
     "TrainingCost",
     "TrainingPrepared",
     "TrainingSamples",
+    "TrainingWaits",
+    "WaitReason",
     "describe_error",
 ]
 

@@ -143,6 +143,7 @@ EVENTS = [
     messages.ExamplesPreview(job="e", names=("a.png", "b.png"), examples=tuple(PICTURES), original_rates=(8000, 9000)),
     messages.DatasetLoaded(job="e", used=9, skipped=2, duplicates=1),
     messages.TrainingProgress(job="e", step=1, steps=9, loss=3.5, held_out=3.25),
+    messages.TrainingWaits(job="e", reason="space", text="The disk is full."),
     messages.TrainingPrepared(job="q", config={"name": "a"}, recipe_schema={"type": "object"}, plan_schema={}),
     messages.TrainingCost(job="q", step_seconds=0.5, memory=9, disk=8, parameters=7, free_memory=6),
     messages.TrainingSamples(job="e", step=3, seconds=1.5, artworks=PICTURES),

@@ -30,7 +30,7 @@ from studio.engine.training.previews import RunPreviews
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings, with_signals
 from studio.engine.training.scanning import FileMessages
 from studio.engine.training.training_run import TrainingRun
-from studio.engine.training.waiting import keep_trying
+from studio.engine.training.waiting import WaitReport, keep_trying
 from studio.library import models, runs, storage
 from studio.media import dataset
 from studio.media.pictures.image import FileRefused
@@ -159,7 +159,11 @@ def _write_model(job: str, path: Path, file: bytes) -> EventSteps:
 def _keep_trying(job: str, save: Callable[[], object]) -> EventSteps:
     """Call `save` until the disk takes its files, and tell the user why it waits."""
     for waiting in keep_trying(save):
-        yield waiting if isinstance(waiting, Pause) else wire.Notice(job=job, text=waiting)
+        yield waiting if isinstance(waiting, Pause) else _describe_wait(job, waiting)
+
+
+def _describe_wait(job: str, report: WaitReport) -> wire.TrainingWaits:
+    return wire.TrainingWaits(job=job, reason=report.reason, text=report.text)
 
 
 Examples = TrainingExamples | TrainingRecordings
@@ -248,8 +252,8 @@ def _report_progress(job: str, config: TrainingConfig, result: loop.StepResult) 
     if result is None or isinstance(result, Pause):
         yield result
         return
-    if isinstance(result, str):
-        yield wire.Notice(job=job, text=result)
+    if isinstance(result, WaitReport):
+        yield _describe_wait(job, result)
         return
     if result.notice:
         yield wire.Notice(job=job, text=result.notice)

@@ -21,6 +21,7 @@ from studio.wire.records import (
     Temperature,
     Text,
 )
+from studio.wire.transfer import FindFile, KeepAlive, StoreFile
 
 
 class DrawPictures(Command, frozen=True, kw_only=True):
@@ -368,6 +369,9 @@ AnyCommand = (
     | SteerTraining
     | Evaluate
     | MakePyramid
+    | FindFile
+    | StoreFile
+    | KeepAlive
     | Stop
     | Doctor
 )

@@ -22,6 +22,7 @@ from studio.wire.records import (
     Temperature,
     Text,
 )
+from studio.wire.transfer import FindFile, KeepAlive, StoreFile
 
 
 class DrawPictures(Command, frozen=True, kw_only=True):
@@ -385,6 +386,9 @@ AnyCommand = (
     | Evaluate
     | CompareSamples
     | MakePyramid
+    | FindFile
+    | StoreFile
+    | KeepAlive
     | Stop
     | Doctor
 )

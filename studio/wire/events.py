@@ -15,6 +15,7 @@ from studio.wire.records import (
     Temperature,
     Text,
 )
+from studio.wire.transfer import FileFound
 
 
 class Starting(Event, frozen=True, kw_only=True, tag="starting"):
@@ -424,6 +425,7 @@ AnyEvent = (
     | SamplesCompared
     | ModelWritten
     | EvaluationProgress
+    | FileFound
     | Diagnosis
     | Notice
     | Finished

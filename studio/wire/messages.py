@@ -95,8 +95,20 @@ from studio.wire.records import (
     Temperature,
     Text,
 )
+from studio.wire.transfer import (
+    MAX_PIECE_BYTES,
+    FileFound,
+    FindFile,
+    KeepAlive,
+    StoreFile,
+)
 
 __all__ = [
+    "MAX_PIECE_BYTES",
+    "FileFound",
+    "FindFile",
+    "KeepAlive",
+    "StoreFile",
     "URGENCY_REQUEST",
     "Answer",
     "AnyCommand",

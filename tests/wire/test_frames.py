@@ -88,6 +88,11 @@ COMMANDS = [
         job="q", source="/pictures", family="glow", preset="tiny", shape=(3, 32, 32), recipe={"depth": 3}
     ),
     messages.SteerTraining(job="r", running_job="e", action="sample"),
+    messages.FindFile(job="s", name="rose-2.safetensors", file_hash="0f" * 16),
+    messages.StoreFile(
+        job="t", name="rose.safetensors", file_hash="0f" * 16, first_byte=9, size=69, data=PICTURES.reshape(-1)[:60]
+    ),
+    messages.KeepAlive(job="u"),
     messages.Stop(job="f"),
     messages.Doctor(job="g"),
 ]
@@ -96,6 +101,7 @@ EVENTS = [
     messages.Starting(),
     messages.Ready(device="Processor, 2 threads", families={"realnvp": {"depth": [1, 2]}}, uncompiled_loops=("sound",)),
     messages.CompilingLoops(loops=("pixels", "two sounds")),
+    messages.FileFound(job="t", path="/cache/received/0f/rose.safetensors"),
     messages.Heartbeat(steps=12, job="a"),
     messages.PicturesPreview(
         job="a", first=0, pictures=PICTURES, done=1, total=2, log_prob=(-1.25, -3e9), entropy=LATENT

@@ -204,7 +204,19 @@ class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """States something that the user should know about a folder before training."""
 
     kind: Literal[
-        "unusable", "damaged", "duplicates", "alike", "odd", "same", "too_few", "few", "classes", "excluded", "ready"
+        "unusable",
+        "damaged",
+        "duplicates",
+        "alike",
+        "odd",
+        "same",
+        "too_few",
+        "few",
+        "classes",
+        "excluded",
+        "ready",
+        "texts",
+        "stream",
     ]
     weight: Literal["note", "warning", "stop"]
     """`stop`: a training would refuse the folder."""

@@ -59,7 +59,8 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
     """
     config = msgspec.convert(command.config, TrainingConfig)
     if config.preparation.folders_as_classes:
-        config = with_classes(config, len(dataset.class_folders(Path(command.source))))
+        classes = yield from dataset.find_classes(Path(command.source))
+        config = with_classes(config, len(classes))
     folder = Path(command.run_folder)
     run_lock.check_run(folder)
     _check_memory(config, device)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from studio import zoo
 from studio.density.autoregressive import Autoregressive, uncached_stepper
+from studio.density.canvas import Canvas
 
 SOFTMAX = ("pixelrnn", "pixelcnn", "gated_pixelcnn")
 COLOURS = 5
@@ -119,3 +120,21 @@ def test_a_family_without_a_softmax_refuses_in_a_sentence(family: str) -> None:
     recipe = zoo.FAMILIES[family].presets["tiny"]
     with pytest.raises(ValueError, match="needs brightness.*PixelRNN, PixelCNN, Gated PixelCNN"):
         zoo.build_model(recipe, (1, 8, 8), 8, indexed=True)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("seamless", [False, True])
+def test_a_model_without_borders_draws_canvases_in_its_palette(seamless: bool) -> None:
+    torch.manual_seed(1)
+    recipe = zoo.gated_pixelcnn.GatedPixelCNN(width=8, layers=2, size=3, head=8, borderless=True)
+    model = zoo.build_model(recipe, (1, 12, 12), COLOURS, indexed=True).double().eval()
+    assert isinstance(model, Autoregressive)
+    canvas = Canvas(model, 9, 14, seamless=seamless).eval()
+    x = canvas.sample([1, 2])
+    assert x.shape == (2, 1, 9, 14) and int(x.max()) < COLOURS
+    assert torch.equal(canvas.sample([2]), x[1:])
+    assert torch.allclose(canvas.surprisal(x).flatten(1).sum(1) * -math.log(2), canvas.log_prob(x), atol=1e-9)
+    keep = x.int()
+    keep[..., 4:, :] = -1
+    *_, last = canvas.decode_steps(canvas.noise([3, 4]), keep=keep)
+    assert torch.equal(last.x[..., :4, :], x[..., :4, :])

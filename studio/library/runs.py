@@ -19,6 +19,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from studio.library import earlier_keys, storage
+from studio.media.preparation import Palette
 
 SAMPLES_FOLDER = "samples"
 OUTCOME_FILE = "outcome.json"
@@ -78,6 +79,7 @@ class RunConfig(msgspec.Struct, frozen=True):
     plan: dict[str, Any]
     training_data: str = ""
     sample_rate: int = 0
+    palette: Palette = ()
 
 
 class ComparedSamples(msgspec.Struct, frozen=True, eq=False):

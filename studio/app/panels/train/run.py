@@ -55,6 +55,8 @@ class ShownRun:
     evaluate_every: int = 0
     patience: int = 0
     """As in the plan of the training; 0 if unknown."""
+    palette_size: int = 0
+    """The number of indexed colours; 0 if there is no palette."""
 
     @property
     def things(self) -> str:
@@ -166,6 +168,7 @@ class TrainingProcess(State):
                 source,
                 config["plan"].get("evaluate_every", 0),
                 config["plan"].get("patience", 0),
+                config["levels"] if config.get("indexed") else 0,
             )
         )
         self._train(folder, config, source, start_model)
@@ -187,6 +190,7 @@ class TrainingProcess(State):
                 run.source,
                 int(config.plan.get("evaluate_every", 0)),
                 int(config.plan.get("patience", 0)),
+                len(config.palette),
             )
         )
         self.samples = samples

@@ -371,7 +371,8 @@ def _report_model(args: argparse.Namespace, config: "TrainingConfig") -> None:
     line = {"file": str(path), "name": card.name, "steps": card.steps, "metric": card.metric, "value": card.value}
     ground.print_result(args, {**line, "exact": card.exact}, str(path))
     if card.role == "upsampler":
-        pyramid = ("pyramid", "MODEL", card.name if known else str(path), str(args.source), "--name", "NAME")
+        upsampler = card.name if known else str(path)
+        pyramid = ("pyramid", str(args.source), "--base", "MODEL", "--upsampler", upsampler, "--name", "NAME")
         ground.print_message(
             f"It draws details on the pictures of models in its {card.levels} levels. Make a pyramid of both:\n\n"
             f"  {ground.shell_command(*pyramid)}\n"

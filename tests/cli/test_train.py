@@ -86,7 +86,7 @@ def test_an_upsampler_is_trained_and_the_end_says_how_to_make_a_pyramid(
     words = ["train", pack, "--upsampler", "--name", "details", "--size", "8", "--grey", "--steps", "2"]
     assert cli.main(words) == 0
     (pyramid,) = commands(capsys.readouterr().err)
-    assert pyramid == ["pyramid", "MODEL", "details", pack, "--name", "NAME"]
+    assert pyramid == ["pyramid", pack, "--base", "MODEL", "--upsampler", "details", "--name", "NAME"]
     card = models.find_model("details").card
     assert (card.role, card.metric, card.exact) == ("upsampler", "bits per dimension, details alone", True)
     recipe = tmp_path / "model.json"

@@ -20,7 +20,7 @@ from studio.app.panels.train.view import TrainFoot, TrainStage
 from studio.app.widgets.controls import SegmentedControl
 from studio.app.window.job_list import progress_text
 from studio.library import runs, storage
-from studio.wire.messages import PrepareTraining, SteerTraining, Train
+from studio.wire.messages import PrepareTraining, SteerTraining, Train, TrainingSamples
 from tests.app.fake_model import make_card, write_model
 from tests.app.panels.train.bench import TrainBench
 from tests.app.window.test_layout import SIZES, cut, overlaps, resize
@@ -634,3 +634,15 @@ def test_a_run_that_waits_can_be_paused(parts: Parts, folder: Path) -> None:
     parts.bench.stop()
     settle()
     assert parts.stage.watch.title.text() == "Paused"
+
+
+def test_samples_that_memory_did_not_allow_can_be_asked_for_again(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    settle()
+    parts.click(parts.inspector.run.sample)
+    assert parts.inspector.run.sample.text() == "Drawing …"
+    none = np.zeros((0, 32, 32, 3), np.uint8)
+    job = parts.bench.newest(Train).job
+    parts.studio.engine.emit_events(TrainingSamples(job=job, step=1, seconds=0.1, artworks=none))
+    settle()
+    assert parts.inspector.run.sample.text() == "Sample now" and not parts.stage.watch.timeline.samples

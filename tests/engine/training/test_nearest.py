@@ -155,3 +155,25 @@ def test_silence_copies_nothing() -> None:
     x = levels_of_sound(np.zeros((1, LENGTH), np.int16), 256)
     nearest, distances = found_by(search.find(x))
     assert distances[0] > COPIED_DISTANCE and nearest.shape == (1, LENGTH)
+
+
+def test_no_step_transforms_more_than_two_seconds_of_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step must not take more than 20 ms on a slow computer; transforms take most of the time."""
+    transformed = [0]
+
+    def count(name: str) -> None:
+        transform = getattr(np.fft, name)
+
+        def counted(x: np.ndarray, n: int | None = None) -> np.ndarray:
+            transformed[-1] += n or len(x)
+            return transform(x, n)
+
+        monkeypatch.setattr(np.fft, name, counted)
+
+    count("rfft")
+    count("irfft")
+    search = NearestRecordings(recordings(strokes(12, 1)), recordings(strokes(9, 3)), 256, RATE, LENGTH)
+    x = torch.stack([levels_of_sound(sound, 256) for sound in strokes(3, 6)])
+    for _ in search.find(x):
+        transformed.append(0)
+    assert len(transformed) > 40 and 0 < max(transformed) <= 2 * 16_000 * 1.1

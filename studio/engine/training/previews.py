@@ -52,8 +52,11 @@ class RunPreviews:
         seeds: tuple[int, ...],
         learn: TrainingExamples | TrainingRecordings,
         held_out: TrainingExamples | TrainingRecordings,
+        *,
+        only_at_end: bool = False,
     ) -> None:
         self._run = run
+        self._only_at_end = only_at_end
         self._seeds = seeds
         self._learn = learn
         config = run.config
@@ -74,7 +77,7 @@ class RunPreviews:
     @property
     def is_due(self) -> bool:
         """Return whether it is time to draw again. The first time is after the first step."""
-        return bool(self._seeds) and time.monotonic() >= self._due
+        return bool(self._seeds) and not self._only_at_end and time.monotonic() >= self._due
 
     @property
     def is_outdated(self) -> bool:
@@ -117,7 +120,8 @@ class RunPreviews:
             )
         zoo.fold(model)
         together = self._together
-        x = yield from self._draw(model, self._seeds if self._drawn else self._seeds[:KEPT_SAMPLES])
+        is_first = not self._drawn and not self._only_at_end
+        x = yield from self._draw(model, self._seeds[:KEPT_SAMPLES] if is_first else self._seeds)
         if self._together != together:
             text = f"Memory ran out, so samples are drawn {self._together} at a time. They look the same."
             yield wire.Notice(job=job, text=text)

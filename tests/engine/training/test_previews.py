@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -140,3 +141,10 @@ def test_a_training_that_is_stopped_while_it_draws_is_saved(
     assert len(drawing) == 1, "it ends after the step at hand"
     run = runs.read_run(run_folder)
     assert run is not None and run.step == 1
+
+
+def test_samples_can_be_drawn_once_at_the_end(folder: Path, studio_home: Path) -> None:
+    command = make_command(folder, studio_home / "runs" / "rings")
+    steps = JobStarter(CPU).start(msgspec.structs.replace(command, samples_at_end=True))
+    compared = [(event.step, len(event.samples)) for event in steps if isinstance(event, wire.SamplesCompared)]
+    assert compared == [(3, len(SEEDS))]

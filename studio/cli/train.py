@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from studio.cli import command as ground
 from studio.cli.interruption import Interruption
-from studio.library import file_names, model_names, models, storage
+from studio.library import file_names, model_names, models, runs, storage
 from studio.media import names
 from studio.media.file_table import make_file_table
 from studio.media.pictures import image
@@ -26,6 +26,9 @@ UPSAMPLED_SIZE = 128
 """The pixels on a side of the pictures that an upsampler draws, unless the user gives another number."""
 DEFAULT_RATE = 16_000
 """The rate of recordings in Hz, unless the user gives another."""
+PICTURE_SAMPLES = 16
+SOUND_SAMPLES = 3
+"""The number of samples that are compared with the training artworks at the end. Recordings take long."""
 SAVED_NOTE = "Stopped. What it learned is saved. The same command with --resume continues."
 Files: TypeAlias = Sequence[wire.ExaminedFile]
 """Files of a folder."""
@@ -162,12 +165,21 @@ def _train(args: argparse.Namespace, stop: Interruption) -> int:
         config=config_to_dict(config),
         force=args.force,
         start_model="" if args.resume else args.start_model or "",  # a run that is resumed has weights of its own
+        sample_seeds=_sample_seeds(config),
+        samples_at_end=True,
     )
     lower_priority()
-    _run_training(args, config, ask, stop)
+    compared = _run_training(args, config, ask, stop)
     stop.sentence = "Stopped. The model is saved."
-    _report_model(args, config)
+    _report_model(args, config, compared)
     return 0
+
+
+def _sample_seeds(config: "TrainingConfig") -> tuple[int, ...]:
+    """Return the seeds of the samples that are searched for copies. An upsampler draws nothing by itself."""
+    if config.is_upsampler:
+        return ()
+    return tuple(range(1, 1 + (SOUND_SAMPLES if config.sample_rate else PICTURE_SAMPLES)))
 
 
 def _read_config(args: argparse.Namespace) -> "TrainingConfig":
@@ -246,14 +258,20 @@ def _check_config(args: argparse.Namespace, config: "TrainingConfig", folder: Pa
     return config
 
 
-def _run_training(args: argparse.Namespace, config: "TrainingConfig", ask: wire.Train, stop: Interruption) -> None:
-    """Run the training and print its progress. Raises KeyboardInterrupt, with what was kept, if it is stopped."""
+def _run_training(
+    args: argparse.Namespace, config: "TrainingConfig", ask: wire.Train, stop: Interruption
+) -> runs.ComparedSamples | None:
+    """Run the training and print its progress; return the samples of its end, compared with what it learned.
+
+    Raises KeyboardInterrupt, with what was kept, if it is stopped.
+    """
     from studio.engine.training.jobs import OtherArtworks
 
     begun = False
     objects = ground.ProgressInterval()
     files: list[wire.ExaminedFile] = []
     reported = False
+    compared: runs.ComparedSamples | None = None
     jobs = _Stoppable(ground.make_jobs(args, compile_first=True), stop)
     with contextlib.closing(ground.run_job(jobs, ask)) as events:
         try:
@@ -265,6 +283,8 @@ def _run_training(args: argparse.Namespace, config: "TrainingConfig", ask: wire.
                     stop.is_pending = True
                     reported = True
                     _report_files(args, files)
+                elif isinstance(event, wire.SamplesCompared):
+                    compared = runs.ComparedSamples(event.step, event.samples, event.nearest, event.distances)
                 if not isinstance(event, wire.TrainingProgress):
                     continue
                 stop.sentence = SAVED_NOTE
@@ -286,6 +306,7 @@ def _run_training(args: argparse.Namespace, config: "TrainingConfig", ask: wire.
             if not reported:
                 _report_files(args, files)
             raise
+    return compared
 
 
 class _Stoppable:
@@ -363,13 +384,17 @@ def _progress_text(config: "TrainingConfig", event: wire.TrainingProgress) -> st
     return f"{how}, {rate} {things} a second{left}"
 
 
-def _report_model(args: argparse.Namespace, config: "TrainingConfig") -> None:
-    """Print where the model is and what to do with it."""
+def _report_model(args: argparse.Namespace, config: "TrainingConfig", compared: runs.ComparedSamples | None) -> None:
+    """Print whether the model copies what it learned, where it is, and what to do with it."""
     path = (args.out or storage.home_folder("models")) / f"{config.name}.safetensors"
     card = models.find_model(str(path)).card
     known = args.out is None
     line = {"file": str(path), "name": card.name, "steps": card.steps, "metric": card.metric, "value": card.value}
-    ground.print_result(args, {**line, "exact": card.exact}, str(path))
+    copied = sum(compared.copied) if compared is not None else None
+    if compared is not None:
+        things = "pictures" if card.medium == "picture" else "sounds"
+        ground.print_message(f"{copied} of {len(compared.copied)} samples are copies of training {things}.")
+    ground.print_result(args, {**line, "exact": card.exact, "copied": copied}, str(path))
     if card.role == "upsampler":
         upsampler = card.name if known else str(path)
         pyramid = ("pyramid", str(args.source), "--base", "MODEL", "--upsampler", upsampler, "--name", "NAME")

@@ -274,6 +274,8 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     """Seeds whose artworks are drawn now and then; empty for none. The first are kept in the run's folder.
 
     All are compared with the training artworks."""
+    samples_at_end: bool = False
+    """Whether they are drawn only once, after the last step."""
 
 
 class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"):

@@ -343,7 +343,7 @@ class TrainingSamples(Answer, frozen=True, kw_only=True, tag="training_samples")
     seconds: float
     """Seconds of training until then."""
     artworks: Array
-    """(n, height, width, channels) uint8, or (n, samples) int16."""
+    """(n, height, width, channels) uint8, or (n, samples) int16; n is 0 if there was too little memory."""
 
 
 class SamplesCompared(Answer, frozen=True, kw_only=True, tag="samples_compared"):

@@ -85,7 +85,7 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         if command.only_export:
             _prepare_export(run, learn, watch, is_same=is_same)
         else:
-            previews = RunPreviews(run, command.sample_seeds, learn, test)
+            previews = RunPreviews(run, command.sample_seeds, learn, test, only_at_end=command.samples_at_end)
             results = loop.train_run(run, learn, watch, bf16=device.has_bf16)
             export = partial(_export_snapshot, command.job, run, path, learn, classes)
             yield from _learn(command, run, results, previews, requests, export)

@@ -124,11 +124,10 @@ def _halved_weights(model: Model, watch: TrainingExamples | TrainingRecordings) 
     return half if after <= before + _SAME else full
 
 
-@torch.inference_mode()
 def draw_cover(model: Model, temperature: float, count: int = 16) -> tuple[np.ndarray, float]:
     """Draw artworks of the first seeds, and measure the seconds that each of `count` took."""
     began = time.perf_counter()
-    artworks = to_arrays(model.sample(range(1, count + 1), temperature=temperature), model.levels)
+    artworks = temperature_range.draw_in_parts(model, range(1, count + 1), temperature)
     seconds = (time.perf_counter() - began) / count
     return artworks[:COVER_ARTWORKS], seconds
 

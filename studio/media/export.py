@@ -221,6 +221,11 @@ def _encode_chunk(key: bytes, body: bytes) -> bytes:
     return key + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
 
 
+def sheet_columns(count: int) -> int:
+    """Return the columns of a sheet with about as many rows as columns."""
+    return max(1, round(count**0.5))
+
+
 def arrange_sheet(
     pictures: np.ndarray | Sequence[np.ndarray], columns: int = 4, gap: int = SHEET_GAP, over: int = 255
 ) -> np.ndarray:

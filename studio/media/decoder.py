@@ -432,9 +432,11 @@ def open_cycle(path: Path | str, samples: int, group: ReadGroup | None = None) -
     return shared_decoder.read_file("cycle", path, np.ndarray, group=group, samples=samples)
 
 
-def open_pack(path: Path | str) -> dict[str, np.ndarray]:
+def open_pack(path: Path | str, names: Sequence[str] = pack.MEMBERS) -> dict[str, np.ndarray]:
     """Read the arrays of a pack as `pack.read_members` does, in the child. Raises FileRefused."""
-    return shared_decoder.read_file("pack", path, dict[str, np.ndarray], max_bytes=pack.MAX_PACK_BYTES)
+    return shared_decoder.read_file(
+        "pack", path, dict[str, np.ndarray], max_bytes=pack.MAX_PACK_BYTES, names=list(names)
+    )
 
 
 def unpack_picture(text: str, most: tuple[int, ...]) -> np.ndarray | None:

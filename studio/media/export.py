@@ -1,6 +1,7 @@
 """Encode works as PNG, WAV and FLAC files that carry their recipe, and as sheets. No file is written here."""
 
 import io
+import math
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -223,7 +224,7 @@ def _encode_chunk(key: bytes, body: bytes) -> bytes:
 
 def sheet_columns(count: int) -> int:
     """Return the columns of a sheet with about as many rows as columns."""
-    return max(1, round(count**0.5))
+    return max(1, round(math.sqrt(count)))
 
 
 def arrange_sheet(

@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
+from studio.app.core.messages import UserMessage
 from studio.app.panels.explore.state import ExploreState
 from studio.app.panels.explore.view import ExploreInspector, ExploreStage
 from studio.library import work
@@ -52,6 +53,12 @@ def window(letters: Path, opener: Opener, engine: FakeEngine) -> AppState:
     window.explore.parameters.new_start(7)
     answer(engine, DecodeLatent)
     return window
+
+
+def message(window: AppState) -> UserMessage:
+    shown = window.messages.current.get()
+    assert shown is not None
+    return shown
 
 
 def newest(engine: FakeEngine, kind: type) -> DecodeLatent | DecodeClasses | Encode:
@@ -109,7 +116,7 @@ def test_the_alphabet_is_saved_as_single_pictures_or_on_one_sheet(
     explore = window.explore
     explore.toggle_alphabet()
     explore.save_picture()
-    assert "not finished" in window.messages.current.get().text
+    assert "not finished" in message(window).text
     answer(engine, DecodeClasses)
     save_to(window, tmp_path, explore.save_picture)
     qtbot.waitUntil(lambda: len(list(tmp_path.glob("*.png"))) == 5)
@@ -137,8 +144,18 @@ def test_a_letter_of_my_own_gets_its_alphabet(
     explore.importing.encode_preview()
     job = newest(engine, Encode).job
     latent = np.arange(64, dtype=np.float32).reshape(1, 8, 8)
-    figures = {"exact": True, "differing": 0, "total": 64, "largest_difference": 0, "bits": 9.0, "is_bound": True}
-    engine.emit_events(Encoded(job=job, latent=latent, label=2, **figures), Finished(job=job))
+    encoded = Encoded(
+        job=job,
+        latent=latent,
+        label=2,
+        exact=True,
+        differing=0,
+        total=64,
+        largest_difference=0,
+        bits=9.0,
+        is_bound=True,
+    )
+    engine.emit_events(encoded, Finished(job=job))
     answer(engine, DecodeLatent)
     explore.toggle_alphabet()
     command = newest(engine, DecodeClasses)
@@ -158,14 +175,14 @@ def test_another_model_without_an_alphabet_shows_its_picture(window: AppState, e
     assert not explore.alphabet.shown.get()
     explore.toggle_alphabet()
     assert not explore.alphabet.shown.get()
-    assert "keeps no style" in window.messages.current.get().text
+    assert "keeps no style" in message(window).text
 
 
 def test_a_failed_alphabet_can_be_drawn_again(window: AppState, engine: FakeEngine) -> None:
     window.explore.toggle_alphabet()
     job = newest(engine, DecodeClasses).job
     engine.emit_events(Failed(job=job, reason="The memory was too small.", hint=""))
-    shown = window.messages.current.get()
+    shown = message(window)
     assert shown.text == "The memory was too small."
     shown.buttons[0][1]()
     assert newest(engine, DecodeClasses).job != job

@@ -192,6 +192,25 @@ def trained_pixels_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
+def trained_materials_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of `tiny-materials`: without borders, repeated rings on grounds of the classes Dark and Light."""
+    from studio import zoo
+
+    x = (rings[..., :1].transpose(0, 3, 1, 2) // 64).astype(np.uint8)
+    recipe = zoo.gated_pixelcnn.GatedPixelCNN(width=8, layers=2, size=3, head=16, classes=2, borderless=True)
+    return _trained(
+        tmp_path_factory,
+        np.tile(x, (1, 1, 2, 2)),
+        (x[:, 0, 0, 0] > 1).astype(np.int64),
+        name="tiny-materials",
+        recipe=recipe,
+        levels=4,
+        classes=("Dark", "Light"),
+        rate=0.01,
+    )
+
+
+@pytest.fixture(scope="session")
 def trained_others_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the file of `tiny-others`: as `tiny-pixels`, with light and dark exchanged, and of another family."""
     from studio import zoo
@@ -347,6 +366,12 @@ def tiny_waves(trained_waves_file: Path, studio_home: Path) -> str:
 def tiny_pixels(trained_pixels_file: Path, studio_home: Path) -> str:
     """Return the name of a model that draws pixel by pixel and can keep a part of a picture, like `tiny`."""
     return _at_home(trained_pixels_file, studio_home)
+
+
+@pytest.fixture
+def tiny_materials(trained_materials_file: Path, studio_home: Path) -> str:
+    """Return the name of a model without borders, like `tiny`."""
+    return _at_home(trained_materials_file, studio_home)
 
 
 @pytest.fixture

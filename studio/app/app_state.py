@@ -20,6 +20,7 @@ from studio.app.core.request import Request
 from studio.app.core.smoothing import Smoothing
 from studio.app.core.undo import UndoHistory
 from studio.app.engine.client import EngineClient
+from studio.app.engine.computers import Computers
 from studio.app.file_opener import FileOpener, PanelStates
 from studio.app.files.clipboard import Clipboard
 from studio.app.files.export_settings import ExportSettings
@@ -85,6 +86,7 @@ class AppState(State):
         self._create_panels()
         self._kept_states: dict[str, State] = {
             "preferences": self.preferences,
+            "computers": self.computers,
             "takes": self.takes,
             "models": self.models,
             **self._panels,
@@ -103,6 +105,7 @@ class AppState(State):
         self.engine_status: Value[str] = Value("Starting", self)
         """The engine in a word: `Starting`, `Ready`, `Working`, `Stopped`."""
         self.preferences = Preferences()
+        self.computers = Computers()
         self.messages = Messages()
         self.models = ModelList(self.messages)
         self.jobs = JobList(self.engine)
@@ -268,6 +271,9 @@ class AppState(State):
 
     def _connect_states(self) -> None:
         """Connect the states to each other, to the engine and to autosave."""
+        self.computers.generating.changed.connect(self._use_computer)
+        if host := self.computers.generating.get():
+            self._use_computer(host)
         self.engine.announced.connect(self._use_event)
         self._doctor.progressed.connect(self._use_event)
         self._doctor.failed.connect(self._show_failure)
@@ -336,6 +342,12 @@ class AppState(State):
         self._death_reason = sentence
         self.messages.show_message(sentence, "failed")
 
+    def _use_computer(self, host: str) -> None:
+        """Let another computer generate from now on."""
+        self.device.set("")
+        self.findings.set(())
+        self.engine.use_computer(host)
+
     def _on_status_changed(self, status: str) -> None:
         self.engine_status.set(status)
         said = self.messages.current.get()
@@ -344,9 +356,10 @@ class AppState(State):
                 QTimer.singleShot(READING_TIME, self, partial(self.messages.remove_message, said))
             self._death_reason = ""
         if status == "Stopped" and self._death_reason and said is not None and not said.buttons:
-            self.messages.show_message(
-                said.text, "failed", ("Start it again", self.engine.start), until=(self.engine_status.changed,)
-            )
+            buttons = [("Start it again", self.engine.start)]
+            if self.computers.generating.get():
+                buttons = [("Connect again", self.engine.start), ("Use this computer", self.computers.return_home)]
+            self.messages.show_message(said.text, "failed", *buttons, until=(self.engine_status.changed,))
 
     def _restore_work(self, artwork: Artwork) -> None:
         self.generate.rewind_actions.restore_work(artwork)
@@ -357,6 +370,7 @@ class AppState(State):
     def close(self) -> None:
         """Save the state for the last time and wait for running work, but not for files that are being read."""
         self.autosave.stop()
+        self.computers.close()
         with decoder.shared_decoder.interrupted():
             synth, panels = self.wave_synth, (self.generate, self.explore, self.complete, self.train)
             for state in (synth, self.sound, self.sound_card, *panels, self.exporter, self.clipboard, self.models):

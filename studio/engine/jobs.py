@@ -13,11 +13,12 @@ from studio.engine import doctor as diagnosis
 from studio.engine import errors
 from studio.engine.device import ComputeDevice, batch_that_fits
 from studio.engine.events import EventSteps
-from studio.engine.generation import encoding, inpainting, loop_finder, pricing, sampling
+from studio.engine.generation import canvas, encoding, inpainting, loop_finder, pricing, sampling
 from studio.engine.generation.picture_job import GROUP_SIZE, PictureJob
 from studio.engine.generation.sound_job import SoundJob
 from studio.engine.levels import DoesNotFit
-from studio.engine.training import examples, jobs, pyramid_export, scanning, trial
+from studio.engine.training import examples, jobs, pyramid_export, sample_comparison, scanning, trial
+from studio.library import received_files
 from studio.wire import messages as wire
 
 
@@ -33,6 +34,7 @@ class JobStarter:
         """The requests to each running training, by its id."""
         self._early_adjustments: list[wire.Adjust] = []
         """The newest adjustments of jobs that are not drawing yet, or have ended."""
+        self._receiver = received_files.FileReceiver()
 
     def start(self, command: wire.AnyCommand) -> EventSteps:
         """Return the events of a command, lazily: nothing is done before the first is requested."""
@@ -71,8 +73,14 @@ class JobStarter:
                 return self.steer_training(command)
             case wire.Evaluate():
                 return jobs.evaluate_model(command, self.model_cache, self.device)
+            case wire.CompareSamples():
+                return sample_comparison.compare_samples(command, self.model_cache)
             case wire.MakePyramid():
                 return pyramid_export.make_pyramid(command, self.device)
+            case wire.FindFile():
+                return self.find_file(command)
+            case wire.StoreFile():
+                return self.store_file(command)
             case wire.Doctor():
                 return self.doctor(command)
         raise DoesNotFit(f"a {type(command).__name__} cannot be started")
@@ -111,13 +119,13 @@ class JobStarter:
         yield from self._run_adjustable(drawing)
 
     def _model_of(self, command: wire.DrawPictures) -> sampling.LoadedModel:
-        """Return the model of a command, or the mixture of its two models."""
+        """Return the model of a command, or the mixture of its two models, for pictures of the requested size."""
         loaded = self.model_cache.get_model(command.model)
-        return (
-            sampling.mix_loaded(loaded, self.model_cache.get_model(command.second_model))
-            if command.second_model
-            else loaded
-        )
+        if command.second_model:
+            loaded = sampling.mix_loaded(loaded, self.model_cache.get_model(command.second_model))
+        if command.canvas_size is not None:
+            return canvas.on_canvas(loaded, command.canvas_size, seamless=command.seamless)
+        return loaded
 
     def adjust(self, command: wire.Adjust) -> EventSteps:
         """Change how a job draws from its next row on, or before it begins.
@@ -279,6 +287,19 @@ class JobStarter:
                 join_bits_before=found.bits_before,
                 tried_count=found.tried,
             )
+
+    def find_file(self, command: wire.FindFile) -> EventSteps:
+        """Report the path of a file if it is here."""
+        path = received_files.find_file(command.name, command.file_hash)
+        if path is not None:
+            yield wire.FileFound(job=command.job, path=str(path))
+
+    def store_file(self, command: wire.StoreFile) -> EventSteps:
+        """Add a piece of a file that another computer sends, and report its path once it is whole."""
+        data = command.data.tobytes()
+        path = self._receiver.add_piece(command.name, command.file_hash, command.first_byte, command.size, data)
+        if path is not None:
+            yield wire.FileFound(job=command.job, path=str(path))
 
     def doctor(self, command: wire.Doctor) -> EventSteps:
         """Report Doctor's findings about this computer."""

@@ -36,6 +36,25 @@ class PyramidParts(msgspec.Struct, frozen=True, kw_only=True):
     """(channels, height, width) of the pictures that the base draws."""
 
 
+class CopyCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """Holds how near a model's samples come to the artworks that it learned from.
+
+    Distances are in shares of the usual one, of held-out artworks to their nearest training artworks.
+    """
+
+    samples: Annotated[int, Meta(ge=1)]
+    copied: Annotated[int, Meta(ge=0)]
+    """How many samples lie below `runs.COPIED_DISTANCE`."""
+    least: float
+    """The smallest distance of all."""
+    median: float
+
+    @property
+    def text(self) -> str:
+        """Return the verdict for the user: `0 of 64 samples copied`."""
+        return f"{self.copied} of {self.samples} samples copied"
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """Holds everything known about a trained model without loading its weights."""
 
@@ -78,6 +97,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     Pictures are priced under the even mixture of all classes. Recordings are cut into pieces of the length in `shape`,
     and each piece is priced given its class, in bits per sample. The field is empty in files without these figures.
     """
+    copy_check: CopyCheck | None = None
+    """How near its samples come to what it learned from; None if that was not measured."""
     paper_figure: ShortText = ""
     """The paper's figure on its own data, for example `3.49 on CIFAR-10`."""
     temperature: float = 1.0
@@ -161,6 +182,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     def draws_by_rows(self) -> bool:
         """Return whether the model draws the rows of a picture one after another; a pyramid does not."""
         return self.can_inpaint and self.pyramid is None
+
+    @property
+    def draws_any_size(self) -> bool:
+        """Return whether the model draws pictures of other sizes, too: it learned without borders."""
+        return self.draws_by_rows and bool(self.recipe.get("borderless"))
 
     @property
     def group_heading(self) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from studio.wire.commands import (
     Adjust,
     AnyCommand,
+    CompareSamples,
     ComputeBits,
     DecodeClasses,
     DecodeLatent,
@@ -67,10 +68,13 @@ from studio.wire.events import (
     TrainingPrepared,
     TrainingProgress,
     TrainingSamples,
+    TrainingWaits,
+    WaitReason,
 )
 from studio.wire.records import (
     CHUNK_SECONDS,
     CONTEXT_SAMPLES,
+    MAX_CANVAS_SIDE,
     PROTOCOL_VERSION,
     URGENCY_ADDITION,
     URGENCY_ADJUST,
@@ -92,8 +96,20 @@ from studio.wire.records import (
     Temperature,
     Text,
 )
+from studio.wire.transfer import (
+    MAX_PIECE_BYTES,
+    FileFound,
+    FindFile,
+    KeepAlive,
+    StoreFile,
+)
 
 __all__ = [
+    "MAX_PIECE_BYTES",
+    "FileFound",
+    "FindFile",
+    "KeepAlive",
+    "StoreFile",
     "URGENCY_REQUEST",
     "Answer",
     "AnyCommand",
@@ -120,6 +136,7 @@ __all__ = [
     "FindLoop",
     "LoopFound",
     "CONTEXT_SAMPLES",
+    "MAX_CANVAS_SIDE",
     "DatasetLoaded",
     "TrainingProgress",
     "EvaluationProgress",
@@ -134,6 +151,7 @@ __all__ = [
     "StreamSound",
     "LatentPoint",
     "MakePyramid",
+    "CompareSamples",
     "CompilingLoops",
     "ComputeBits",
     "BitsChunk",
@@ -171,6 +189,8 @@ __all__ = [
     "TrainingCost",
     "TrainingPrepared",
     "TrainingSamples",
+    "TrainingWaits",
+    "WaitReason",
     "describe_error",
 ]
 

@@ -13,6 +13,7 @@ from studio.wire.messages import (
     AnyCommand,
     AnyEvent,
     BitsChunk,
+    CompareSamples,
     ComputeBits,
     DecodeLatent,
     Doctor,
@@ -57,6 +58,7 @@ TITLES: dict[type[AnyCommand], str] = {
     PreviewExamples: "Preview of examples",
     Train: "Training",
     Evaluate: "Measuring a model",
+    CompareSamples: "Looking for copies",
     MakePyramid: "Making a pyramid",
     Doctor: "Checking this computer",
 }

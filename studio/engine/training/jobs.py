@@ -31,7 +31,7 @@ from studio.engine.training.previews import RunPreviews
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings, with_signals
 from studio.engine.training.scanning import FileMessages
 from studio.engine.training.training_run import TrainingRun
-from studio.engine.training.waiting import keep_trying
+from studio.engine.training.waiting import WaitReport, keep_trying
 from studio.library import models, runs, storage
 from studio.media import dataset
 from studio.media.pictures.image import FileRefused
@@ -60,7 +60,8 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
     """
     config = msgspec.convert(command.config, TrainingConfig)
     if config.preparation.folders_as_classes:
-        config = with_classes(config, len(dataset.class_folders(Path(command.source))))
+        classes = yield from dataset.find_classes(Path(command.source))
+        config = with_classes(config, len(classes))
     folder = Path(command.run_folder)
     run_lock.check_run(folder)
     _check_memory(config, device)
@@ -72,7 +73,7 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
     )
     with run_lock.hold_run(folder):
         run = TrainingRun(config, folder, device.torch_device, _start_weights(command))
-        known, test = _training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
+        known, test = training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
         if config.attributes and isinstance(data, dataset.Dataset) and isinstance(known, TrainingExamples):
             attributes = attribute_values(Path(command.source), data.train_rows, config.attributes)
             known = replace(known, attributes=attributes)
@@ -163,7 +164,11 @@ def _write_model(job: str, path: Path, file: bytes) -> EventSteps:
 def _keep_trying(job: str, save: Callable[[], object]) -> EventSteps:
     """Call `save` until the disk takes its files, and tell the user why it waits."""
     for waiting in keep_trying(save):
-        yield waiting if isinstance(waiting, Pause) else wire.Notice(job=job, text=waiting)
+        yield waiting if isinstance(waiting, Pause) else _describe_wait(job, waiting)
+
+
+def _describe_wait(job: str, report: WaitReport) -> wire.TrainingWaits:
+    return wire.TrainingWaits(job=job, reason=report.reason, text=report.text)
 
 
 Examples = TrainingExamples | TrainingRecordings
@@ -252,8 +257,8 @@ def _report_progress(job: str, config: TrainingConfig, result: loop.StepResult) 
     if result is None or isinstance(result, Pause):
         yield result
         return
-    if isinstance(result, str):
-        yield wire.Notice(job=job, text=result)
+    if isinstance(result, WaitReport):
+        yield _describe_wait(job, result)
         return
     if result.notice:
         yield wire.Notice(job=job, text=result.notice)
@@ -301,7 +306,7 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
     card = loaded.card
     loading = load_data(Path(command.source), card.shape, card.sample_rate, card.label_columns, card.preparation)
     data = yield from without_reports(loading)
-    learned, test = _training_and_test(data, loaded.model)
+    learned, test = training_and_test(data, loaded.model)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))
     (test,) = yield from _with_signals(followed_signal_of(loaded), test)
@@ -338,7 +343,7 @@ def _unlike_training(data: TrainingData, count: int) -> torch.Tensor | None:
     return torch.from_numpy(likeness.unlike_training(list(data.test[:count]), list(data.train), cycles=cycles))
 
 
-def _training_and_test(
+def training_and_test(
     data: TrainingData, model: Model, *, varied: bool = False
 ) -> tuple[TrainingExamples, TrainingExamples] | tuple[TrainingRecordings, TrainingRecordings]:
     """Split data into training and held-out examples, with classes if the model has them.

@@ -44,9 +44,7 @@ class AtWorkSection(Column):
         self.setVisible(shown is not None and self._state.page.get() != "run")
         if shown is not None:
             self.title.show_text(shown.title)
-            progress = run.progress.get()
-            phase = wording.PHASE_WORDS.get(run.phase.get(), "")
-            self.progress.show_text(wording.progress_text(progress) if progress is not None else phase)
+            self.progress.show_text(wording.progress_text(run))
 
 
 class FolderSection(Column):

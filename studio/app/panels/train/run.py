@@ -27,14 +27,16 @@ from studio.wire.messages import (
     Train,
     TrainingProgress,
     TrainingSamples,
+    TrainingWaits,
 )
 
-Phase = Literal["none", "starting", "running", "pausing", "finishing", "paused", "finished", "failed"]
-"""`starting`: the engine reads the artworks. `pausing`, `finishing`: it takes its last step and saves."""
+Phase = Literal["none", "starting", "running", "waiting", "pausing", "finishing", "paused", "finished", "failed"]
+"""`starting`: the engine reads the artworks. `waiting`: it waits until its files can be saved. `pausing`, `finishing`:
+it takes its last step and saves."""
 PICTURE_SEEDS = tuple(range(1, 17))
 SOUND_SEEDS = (1, 2, 3)
 """The seeds whose samples are drawn. Recordings take long."""
-ACTIVE: tuple[Phase, ...] = ("starting", "running", "pausing", "finishing")
+ACTIVE: tuple[Phase, ...] = ("starting", "running", "waiting", "pausing", "finishing")
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,10 @@ class TrainingProcess(State):
         """Files that were read for the training that is starting."""
         self.is_loaded: Value[bool] = Value(False, self)
         """Whether all of them are read."""
+        self.wait: Value[TrainingWaits | None] = Value(None, self)
+        """Why the run waits; None if it does not."""
+        self._awaited_phase: Phase = "running"
+        """The phase in which it continues."""
         self.compared: Value[ComparedSamples | None] = Value(None, self)
         """The newest samples beside their nearest training artworks."""
         self.verdict: Value[Verdict] = Value("Learning", self)
@@ -223,7 +229,7 @@ class TrainingProcess(State):
 
     def pause(self) -> None:
         """Save the run and pause it. Its memory is freed."""
-        if self.phase.get() in ("starting", "running"):
+        if self.phase.get() in ("starting", "running", "waiting"):
             self.phase.set("pausing")
             self._request.stop()
 
@@ -301,6 +307,7 @@ class TrainingProcess(State):
             FilesExamined: lambda event: self.files_read.set(event.done),
             DatasetLoaded: lambda _: self.is_loaded.set(True),
             TrainingProgress: self._add_progress,
+            TrainingWaits: self._follow_wait,
             TrainingSamples: self._add_samples,
             SamplesCompared: self._show_compared,
             ModelWritten: self._note_model,
@@ -318,6 +325,19 @@ class TrainingProcess(State):
         if event.held_out is not None:
             self._judge()
         self.progress.set(event)
+
+    def _follow_wait(self, event: TrainingWaits) -> None:
+        """Show that the run waits, or that it continues. A run that the user ends is not shown as waiting."""
+        phase = self.phase.get()
+        if event.reason and phase in ("starting", "running", "finishing"):
+            self._awaited_phase = phase
+            self.wait.set(event)
+            self.phase.set("waiting")
+        elif not event.reason:
+            self.wait.set(None)
+            if phase == "waiting":
+                self.phase.set(self._awaited_phase)
+        self.message.emit(event.text, "warn" if event.reason else "info")
 
     def _add_samples(self, event: TrainingSamples) -> None:
         self.samples = [one for one in self.samples if one.step < event.step]
@@ -360,6 +380,7 @@ class TrainingProcess(State):
         self.sampling.set(False)
         self.publishing.set("")
         self.progress.set(None)
+        self.wait.set(None)
         if phase == "paused" and not self.is_begun:  # the run has not learned, so its folder is not kept
             self._show(None)
         else:

@@ -43,6 +43,8 @@ class JobStarter:
                 return self.sample(command)
             case wire.DecodeLatent():
                 return self.decode_latent(command)
+            case wire.DecodeClasses():
+                return self.decode_classes(command)
             case wire.Interpolate():
                 return self.interpolate(command)
             case wire.Encode():
@@ -204,6 +206,20 @@ class JobStarter:
             part = slice(at, at + group)
             made = yield from _decode_in_steps(loaded, z[part], None if c is None else c[part], temperatures[part])
             yield wire.PicturesPreview(job=command.job, first=at, pictures=made, done=1, total=1)
+
+    def decode_classes(self, command: wire.DecodeClasses) -> EventSteps:
+        """Draw one latent in every class, in groups."""
+        yield None
+        latent = command.point.latent
+        loaded = self.model_cache.get_model(command.model, double=latent is not None and latent.dtype.itemsize == 8)
+        if not loaded.card.classes or loaded.card.sample_rate:
+            raise DoesNotFit(f'"{loaded.card.title}" has no alphabet. Choose a model of pictures with classes')
+        z, temperature, _ = _latent_of(loaded, command.point)
+        every = torch.arange(loaded.model.classes, device=z.device)
+        group = batch_that_fits(self.device, GROUP_SIZE, loaded.bytes_each)
+        for c in torch.split(every, group):
+            made = yield from _decode_in_steps(loaded, z.expand(len(c), *z.shape), c, temperature)
+            yield wire.PicturesPreview(job=command.job, first=int(c[0]), pictures=made, done=1, total=1)
 
     def encode(self, command: wire.Encode) -> EventSteps:
         """Encode a picture in float32, and again in float64 if it does not decode back.

@@ -34,11 +34,13 @@ class TrainingExamples:
 
     Attributes
         opened: the levels `(n, *shape)` that the same artworks have if a user opens them; None if those are x
+        attributes: numbers `(n, attributes)` that the data have for each artwork; None for none
     """
 
     x: Tensor
     c: Tensor | None = None
     opened: Tensor | None = None
+    attributes: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -50,8 +52,11 @@ class TrainingExamples:
 
     def select(self, index: Tensor | slice) -> "TrainingExamples":
         """Return some of the examples."""
-        opened = None if self.opened is None else self.opened[index]
-        return type(self)(self.x[index], None if self.c is None else self.c[index], opened)
+        return type(self)(*(None if each is None else each[index] for each in self._tensors))  # type: ignore[arg-type]
+
+    @property
+    def _tensors(self) -> tuple[Tensor | None, ...]:
+        return self.x, self.c, self.opened, self.attributes
 
     def batches(self, size: int) -> Iterator["TrainingExamples"]:
         """Yield all of them in order, at most `size` at a time."""
@@ -68,8 +73,7 @@ class TrainingExamples:
 
     def to(self, device: torch.device) -> "TrainingExamples":
         """Return the same examples on a device."""
-        opened = None if self.opened is None else self.opened.to(device)
-        return type(self)(self.x.to(device), None if self.c is None else self.c.to(device), opened)
+        return type(self)(*(None if each is None else each.to(device) for each in self._tensors))  # type: ignore[arg-type]
 
 
 def artwork_shape(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ out.
 import contextlib
 import os
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +106,8 @@ class Dataset:
     """Empty unless NAME.licence.txt lies next to the pack."""
     shards: ShardList | None = None
     """The shards to be read as a stream, if they hold more than was loaded. Then these are the first artworks."""
+    train_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    """The row of each training artwork in its pack (N,); empty for a folder."""
 
 
 class ReportGatherer:
@@ -369,6 +371,7 @@ def _load_pack(source: Path, shape: Shape) -> Dataset:
     parts = decoder.open_pack(os.path.realpath(source))  # if the user names a link, this is its target
     sounds = len(shape) == 1
     train, train_labels = _checked_side(parts, "train", name, sounds)
+    rows = np.arange(len(train))
     if "test_x" in parts:
         test, test_labels = _checked_side(parts, "test", name, sounds)
     else:
@@ -376,6 +379,7 @@ def _load_pack(source: Path, shape: Shape) -> Dataset:
         held[:1] |= not held.any()
         test, test_labels = _select(train, train_labels, held)
         train, train_labels = _select(train, train_labels, ~held)
+        rows = rows[~held]
     train = _resize_all(train, shape)
     test = _resize_all(test, shape)
     learned = ~_is_among(train, test)
@@ -388,8 +392,9 @@ def _load_pack(source: Path, shape: Shape) -> Dataset:
     names = parts.get("label_names", np.array([], str)).reshape(-1)
     labels = tuple(display_name(str(label)) for label in names)
     return Dataset(
-        train, test, train_labels, test_labels, labels, report, display_name(source.stem), _read_licence(source)
-    )
+        train, test, train_labels, test_labels, labels, report, display_name(source.stem), _read_licence(source),
+        train_rows=rows[learned],
+    )  # fmt: skip
 
 
 def _is_among(artworks: np.ndarray, others: np.ndarray) -> np.ndarray:

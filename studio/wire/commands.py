@@ -102,6 +102,17 @@ class Interpolate(Command, frozen=True, kw_only=True, tag="interpolate"):
     frames: Annotated[int, Meta(ge=2, le=256)] = 64
 
 
+class DecodeClasses(Command, frozen=True, kw_only=True, tag="decode_classes"):
+    """Decode one latent in every class of a model. Answers: PicturesPreview …, then one ending.
+
+    The artworks are in the order of the classes. The class of `point` does not matter.
+    """
+
+    urgency: ClassVar[int] = URGENCY_CONTROL
+    model: ModelName
+    point: LatentPoint
+
+
 class Encode(Command, frozen=True, kw_only=True, tag="encode"):
     """Compute the latent of an artwork and whether decoding restores it. Answers: Encoded, then one ending."""
 
@@ -373,6 +384,7 @@ AnyCommand = (
     Sample
     | DecodeLatent
     | Interpolate
+    | DecodeClasses
     | Encode
     | Inpaint
     | Adjust

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from studio import zoo
+from studio.engine.training.attributes import Attribute
 from studio.engine.training.augmentation import Augmentation
 from studio.library import earlier_keys
 from studio.library.card import Card, Group
@@ -80,6 +81,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
     preparation: Preparation = AS_USUAL
     """How the files of a folder become artworks; a pack is prepared already."""
     augmentation: Augmentation = Augmentation()
+    attributes: Annotated[tuple[Attribute, ...], Meta(max_length=12)] = ()
+    """What a pack says of its artworks that becomes sliders, such as the weight of a letter."""
 
     @property
     def is_upsampler(self) -> bool:

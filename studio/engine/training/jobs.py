@@ -5,7 +5,7 @@ import hashlib
 import math
 import os
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from studio.engine.generation.sampling import LoadedModel, ModelCache, followed_
 from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
 from studio.engine.training import checkpoint, distance, evaluation, loop, model_export, run_lock, trial
 from studio.engine.training.artwork_cache import ArtworkCache
+from studio.engine.training.attributes import attribute_values
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, with_classes
 from studio.engine.training.loading import TrainingData, load_data, without_reports
 from studio.engine.training.previews import RunPreviews
@@ -73,6 +74,9 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
     with run_lock.hold_run(folder):
         run = TrainingRun(config, folder, device.torch_device, _start_weights(command))
         known, test = training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
+        if config.attributes and isinstance(data, dataset.Dataset) and isinstance(known, TrainingExamples):
+            attributes = attribute_values(Path(command.source), data.train_rows, config.attributes)
+            known = replace(known, attributes=attributes)
         known, watch = split_validation(known, data.name)
         followed = followed_signal(config.recipe, config.sample_rate, config.levels)
         learn, watch, test = yield from _with_signals(followed, known, watch, test)

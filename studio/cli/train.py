@@ -12,6 +12,7 @@ from studio.library import file_names, model_names, models, runs, storage
 from studio.media import names
 from studio.media.file_table import make_file_table
 from studio.media.pictures import image
+from studio.media.preparation import MAX_COLOURS, MIN_COLOURS
 from studio.wire import messages as wire
 
 if TYPE_CHECKING:
@@ -70,7 +71,14 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument(
         "--size", type=ground.positive, help=f"pixels on a side ({USUAL_SIZE}; of an upsampler {UPSAMPLED_SIZE})"
     )
-    sub.add_argument("--grey", action="store_true", help="grey instead of colour")
+    colours = sub.add_mutually_exclusive_group()
+    colours.add_argument("--grey", action="store_true", help="grey instead of colour")
+    colours.add_argument(
+        "--palette",
+        type=ground.number_between(int, MIN_COLOURS, MAX_COLOURS),
+        metavar="N",
+        help=f"{MIN_COLOURS} to {MAX_COLOURS} indexed colours, found in the pictures to learn from",
+    )
     sub.add_argument("--sound", action="store_true", help="single cycles of sound instead of pictures")
     sub.add_argument(
         "--rate",
@@ -203,7 +211,7 @@ def _read_config(args: argparse.Namespace) -> "TrainingConfig":
         raise ground.WrongUse(str(error)) from None
     if args.upsampler and not config.is_upsampler:
         raise ground.WrongUse(f'The recipe "{config.name}" trains a model. Leave --upsampler out.')
-    config = _with_options(args, config)
+    config = _with_palette(args, _with_options(args, config))
     name = config.name if args.name is None else args.name
     if file_names.clean_name(name) != name or not (storage.home_folder("runs") / name / "study.json").exists():
         _check_name(args, name)
@@ -229,6 +237,21 @@ def _with_options(args: argparse.Namespace, config: "TrainingConfig") -> "Traini
         return msgspec.convert(fields, TrainingConfig, strict=False)
     except msgspec.ValidationError as error:
         raise ground.WrongUse(f"An option is not usable: {wire.describe_error(error)}.") from None
+
+
+def _with_palette(args: argparse.Namespace, config: "TrainingConfig") -> "TrainingConfig":
+    """Return the config with the requested palette. Raises WrongUse if it has another, or can have none."""
+    from studio.engine.training import config as configs
+
+    if args.palette and (args.recipe or args.start_model is not None):
+        raise ground.WrongUse("A recipe or a model has colours of its own. Leave --palette out.")
+    try:
+        if args.palette:
+            config = configs.with_palette_size(config, args.palette)
+        configs.check_palette(config)
+    except configs.BadTrainingConfig as error:
+        raise ground.WrongUse(str(error)) from None
+    return config
 
 
 def _check_name(args: argparse.Namespace, name: str) -> None:

@@ -237,7 +237,7 @@ class JobStarter:
             label=found.label,
             exact=found.differing == 0,
             differing=found.differing,
-            total=command.picture.size,
+            total=found.total,
             largest_difference=found.largest_difference,
             bits=found.bits,
             is_bound=not loaded.model.exact,

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from studio.library import earlier_keys
-from studio.media.preparation import AS_USUAL, Preparation
+from studio.media.preparation import AS_USUAL, Palette, Preparation
 
 ShortText = Annotated[str, Meta(max_length=500)]
 PIXEL_BY_PIXEL = frozenset({"pixelrnn", "pixelcnn", "gated_pixelcnn", "pixelcnn_pp"})
@@ -75,6 +75,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
     """The shape of an artwork: (channels, height, width) of a picture, (samples,) of one cycle of a sound."""
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
+    palette: Palette = ()
+    """The colours of the levels, which then have no order; empty if levels are degrees of brightness."""
     sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
     """The sample rate of recordings in Hz; 0 for pictures and for single cycles."""
     recipe: dict[str, Any]
@@ -159,6 +161,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return (("Class", self.class_names),) if self.class_names else ()
 
     @property
+    def shown_shape(self) -> tuple[int, ...]:
+        """Return the shape of an artwork as the user sees it: with a palette, a picture has three channels."""
+        return (3, *self.shape[1:]) if self.palette else self.shape
+
+    @property
     def size_text(self) -> str:
         """Return the size of an artwork for the user: `32 × 32 colour`, `256 samples`, `16 kHz`."""
         if self.sample_rate:
@@ -166,6 +173,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         if self.medium == "sound":
             return f"{self.shape[-1]} samples"
         channels, height, width = self.shape
+        if self.palette:
+            return f"{width} × {height} in {len(self.palette)} colours"
         return f"{width} × {height} {'colour' if channels == 3 else 'grey'}"
 
     @property
@@ -216,6 +225,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def round_trip_text(self) -> str:
         """Return how exactly the model restores an encoded artwork: `byte for byte`, `in the model's 16 levels`."""
+        if self.palette:
+            return f"byte for byte in the model's {len(self.palette)} colours"
         full, words = (256, "byte for byte") if self.medium == "picture" else (65536, "sample for sample")
         return words if self.levels == full else f"in the model's {self.levels:,} levels"
 

@@ -384,6 +384,8 @@ def _shape_fault(card: Card, size: int) -> str:
         return f"its pictures the size {sizes}, not colours × height × width"
     if card.levels > 256:
         return f"its pictures {card.levels:,} levels instead of at most 256"
+    if card.palette and (card.shape[0] != 1 or not card.levels == len(card.palette) == len(set(card.palette))):
+        return f"its {card.levels:,} levels a palette that does not fit"
     return f"its pictures a size ({sizes}) that is larger than the file" if math.prod(card.shape) > size else ""
 
 

@@ -15,7 +15,7 @@ from studio.media.pictures.image import FileRefused
 
 MAX_PACK_BYTES = 16 * 2**30
 """The most bytes of a pack, unpacked."""
-MEMBERS = ("train_x", "train_y", "test_x", "test_y", "label_names")
+MEMBERS = ("train_x", "train_y", "test_x", "test_y", "label_names", "palette")
 UNPACK_HINT = "Unpack it first, then name the folder."
 _ARCHIVES = (
     b"PK\x03\x04",

@@ -303,8 +303,10 @@ class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"
     """(channels, height, width) of pictures, (samples,) of sounds."""
     sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
     """Hz of recordings; 0 of pictures and single cycles."""
+    palette_size: Annotated[int, Meta(ge=0, le=64)] = 0
+    """The number of indexed colours of pictures; 0 for grey or full colour, as in `shape`."""
     start_model: Annotated[str, Meta(max_length=200)] = ""
-    """A trained model to start from. It replaces family, preset, shape and rate."""
+    """A trained model to start from. It replaces family, preset, shape, rate and palette."""
     recipe: dict[str, Any] = {}
     """Hyperparameters that differ from the preset."""
     plan: dict[str, Any] = {}

@@ -270,6 +270,8 @@ class ExamplesPreview(Answer, frozen=True, kw_only=True, tag="examples_preview")
     Those of a recording are cuts, as a training takes them."""
     sample_rate: Count = 0
     """Hz of recordings; 0 of pictures and single cycles."""
+    palette: Annotated[tuple[tuple[Count, Count, Count], ...], Meta(max_length=64)] = ()
+    """The colours in which pictures are learned; empty if their levels are degrees of brightness."""
     originals: tuple[Array, ...] = ()
     """The file of each example as it is; large pictures are made smaller."""
     original_rates: tuple[Count, ...] = ()

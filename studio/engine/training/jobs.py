@@ -25,8 +25,9 @@ from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_level
 from studio.engine.training import checkpoint, distance, evaluation, loop, model_export, run_lock, trial
 from studio.engine.training.artwork_cache import ArtworkCache
 from studio.engine.training.attributes import attribute_values
-from studio.engine.training.config import BadTrainingConfig, TrainingConfig, with_classes
+from studio.engine.training.config import BadTrainingConfig, TrainingConfig, check_palette, with_classes
 from studio.engine.training.loading import TrainingData, load_data, without_reports
+from studio.engine.training.palettes import with_palette_of_data, with_palette_of_run
 from studio.engine.training.previews import RunPreviews
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings, with_signals
 from studio.engine.training.scanning import FileMessages
@@ -35,6 +36,7 @@ from studio.engine.training.waiting import WaitReport, keep_trying
 from studio.library import models, runs, storage
 from studio.media import dataset
 from studio.media.pictures.image import FileRefused
+from studio.media.preparation import Palette
 from studio.media.preparing import FilePreparer
 from studio.media.sounds import audio_dataset, likeness
 from studio.wire import messages as wire
@@ -65,7 +67,10 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
     folder = Path(command.run_folder)
     run_lock.check_run(folder)
     _check_memory(config, device)
+    check_palette(config)
+    config = with_palette_of_run(config, folder)
     data = yield from _load_training_data(command, config)
+    config = yield from with_palette_of_data(config, data)
     yield wire.Notice(job=command.job, text=data.report.summary)
     not_used = len(data.report.skipped)
     yield wire.DatasetLoaded(
@@ -73,7 +78,8 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
     )
     with run_lock.hold_run(folder):
         run = TrainingRun(config, folder, device.torch_device, _start_weights(command))
-        known, test = training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
+        varied = config.augmentation.varies_sounds
+        known, test = training_and_test(data, run.model, config.palette, varied=varied)
         if config.attributes and isinstance(data, dataset.Dataset) and isinstance(known, TrainingExamples):
             attributes = attribute_values(Path(command.source), data.train_rows, config.attributes)
             known = replace(known, attributes=attributes)
@@ -223,10 +229,15 @@ def _load_training_data(
     """
     messages = FileMessages(command.job)
     done = 0
-    preparer = FilePreparer(config.shape, config.sample_rate, config.preparation)
+    preparer = FilePreparer(config.shown_shape, config.sample_rate, config.preparation)
     with contextlib.closing(ArtworkCache(preparer.options)) as cache:
         steps = load_data(
-            Path(command.source), config.shape, config.sample_rate, config.label_columns, config.preparation, cache
+            Path(command.source),
+            config.shown_shape,
+            config.sample_rate,
+            config.label_columns,
+            config.preparation,
+            cache,
         )
         try:
             while True:
@@ -304,9 +315,9 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
     yield None
     loaded = model_cache.get_model(command.model)
     card = loaded.card
-    loading = load_data(Path(command.source), card.shape, card.sample_rate, card.label_columns, card.preparation)
+    loading = load_data(Path(command.source), card.shown_shape, card.sample_rate, card.label_columns, card.preparation)
     data = yield from without_reports(loading)
-    learned, test = training_and_test(data, loaded.model)
+    learned, test = training_and_test(data, loaded.model, card.palette)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))
     (test,) = yield from _with_signals(followed_signal_of(loaded), test)
@@ -344,11 +355,11 @@ def _unlike_training(data: TrainingData, count: int) -> torch.Tensor | None:
 
 
 def training_and_test(
-    data: TrainingData, model: Model, *, varied: bool = False
+    data: TrainingData, model: Model, palette: Palette, *, varied: bool = False
 ) -> tuple[TrainingExamples, TrainingExamples] | tuple[TrainingRecordings, TrainingRecordings]:
     """Split data into training and held-out examples, with classes if the model has them.
 
-    Pictures of two levels become random bits. Raises DoesNotFit. `varied`: whether recordings will be varied.
+    Pictures of two greys become random bits. Raises DoesNotFit. `varied`: whether recordings will be varied.
     """
     if isinstance(data, audio_dataset.RecordingDataset):
         if not isinstance(model, AutoregressiveSound):
@@ -356,13 +367,13 @@ def training_and_test(
                 "only a WaveNet learns from recordings. Choose it, or leave the rate out for single cycles"
             )
         return to_training_recordings(data, model, varied=varied)
-    drawn = model.levels == 2 and len(model.shape) == 3
+    drawn = model.levels == 2 and len(model.shape) == 3 and not palette
     pairs = ((data.train, data.train_labels), (data.test, data.test_labels))
     sides = [
         TrainingExamples(
-            dequantised_levels(x, model.shape, seed) if drawn else to_levels(x, model.shape, model.levels),
+            dequantised_levels(x, model.shape, seed) if drawn else to_levels(x, model.shape, model.levels, palette),
             _classes(labels, model, data.name),
-            to_levels(x, model.shape, model.levels) if drawn else None,
+            to_levels(x, model.shape, model.levels, palette) if drawn else None,
         )
         for seed, (x, labels) in enumerate(pairs)
     ]

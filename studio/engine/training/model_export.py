@@ -21,6 +21,7 @@ from studio.engine.training.config import TrainingConfig
 from studio.engine.training.recordings import TrainingRecordings
 from studio.engine.training.training_run import TrainingRun
 from studio.library.card import Card
+from studio.media.preparation import Palette
 
 COVER_ARTWORKS = 9
 """The number of artworks on a model's cover."""
@@ -68,7 +69,7 @@ def make_model(
     if not all(math.isfinite(value) for _, value, _ in figures):
         raise FiguresNotFinite("held-out artworks have no finite bits yet. Train for more steps, or on more artworks")
     spread = result_of(evaluation.measure_spread(model, test.to(run.device)))
-    cover, seconds = draw_cover(model, run.config.temperature)
+    cover, seconds = draw_cover(model, run.config.temperature, run.config.palette)
     card = msgspec.structs.replace(
         _card(run, model, figures, names, tuple(classes), seconds),
         bits_quantiles=spread,
@@ -93,7 +94,7 @@ def make_snapshot(
     zoo.fold(model)
     best = run.progress.best_held_out
     value = best if math.isfinite(best) else run.progress.loss
-    cover, seconds = draw_cover(model, run.config.temperature, SNAPSHOT_ARTWORKS)
+    cover, seconds = draw_cover(model, run.config.temperature, run.config.palette, SNAPSHOT_ARTWORKS)
     card = _card(run, model, [("bits per dimension", value, model.exact)], names, tuple(classes), seconds)
     return card, checkpoint.encode_model(card, weights, found.half(), torch.from_numpy(cover))
 
@@ -138,10 +139,10 @@ def _halved_weights(model: Model, watch: TrainingExamples | TrainingRecordings) 
     return half if after <= before + _SAME else full
 
 
-def draw_cover(model: Model, temperature: float, count: int = 16) -> tuple[np.ndarray, float]:
+def draw_cover(model: Model, temperature: float, palette: Palette, count: int = 16) -> tuple[np.ndarray, float]:
     """Draw artworks of the first seeds, and measure the seconds that each of `count` took."""
     began = time.perf_counter()
-    artworks = temperature_range.draw_in_parts(model, range(1, count + 1), temperature)
+    artworks = temperature_range.draw_in_parts(model, range(1, count + 1), temperature, palette)
     seconds = (time.perf_counter() - began) / count
     return artworks[:COVER_ARTWORKS], seconds
 
@@ -152,12 +153,12 @@ def _temperature_range(
     """Return the temperatures between which the model works, compared with its training data."""
     some = learn.select(slice(COMPARED_ARTWORKS))
     if isinstance(some, TrainingExamples):
-        learned = list(to_arrays(some.x, model.levels))
+        learned = list(to_arrays(some.x, model.levels, config.palette))
     else:
         learned = [sound_of_levels(x, model.levels) for x in some.x]
     return temperature_range.measure_range(
         lambda temperature: temperature_range.draw_works(
-            model, temperature, config.sample_rate, config.opening_temperature
+            model, temperature, config.palette, config.sample_rate, config.opening_temperature
         ),
         config.temperature,
         learned,
@@ -189,6 +190,7 @@ def _card(
         shown_smooth=config.shown_smooth,
         shape=config.shape,
         levels=config.levels,
+        palette=config.palette,
         sample_rate=config.sample_rate,
         recipe=fields,
         training_data=config.training_data,

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from studio.engine.levels import TrainingExamples, to_arrays
+from studio.media.preparation import Palette
 from studio.wire.messages import Array
 
 BLOCKS = 8
@@ -43,6 +44,7 @@ class NearestArtworks:
         learn: the training artworks
         held_out: artworks that the model never learns from
         levels: how many values an entry can have
+        palette: their colours, if they are no degrees of brightness
         mirrored: whether the model also learns from mirrored artworks
         turned: whether it learns from pictures in quarter turns
     """
@@ -52,6 +54,7 @@ class NearestArtworks:
         learn: TrainingExamples,
         held_out: TrainingExamples,
         levels: int,
+        palette: Palette = (),
         *,
         mirrored: bool = False,
         turned: bool = False,
@@ -59,6 +62,7 @@ class NearestArtworks:
         self._learn = learn
         self._held_out = held_out.select(slice(MOST_HELD_OUT))
         self._levels = levels
+        self._palette = palette
         self._mirrored = mirrored
         self._turned = turned
         self._learned: Tensor | None = None
@@ -80,7 +84,7 @@ class NearestArtworks:
         contrast = both.amax(0)
         shares = distance / (2**0.5 * contrast.clamp(min=LEAST_CONTRAST)).clamp(max=self._usual)
         shares = torch.where(contrast < LEAST_CONTRAST, shares.clamp(min=1.0), shares)
-        return to_arrays(self._learn.x[index], self._levels), tuple(shares.tolist())
+        return to_arrays(self._learn.x[index], self._levels, self._palette), tuple(shares.tolist())
 
     def _reduce_learned(self) -> Generator[None, None, Tensor]:
         size = max(1, STEP_ENTRIES // self._learn.x[0].numel())
@@ -126,7 +130,10 @@ class NearestArtworks:
 
     def _reduce(self, x: Tensor) -> Tensor:
         """Return what is compared of artworks `(n, *shape)`: (n, entries) from 0 to 1."""
-        values = x.cpu().float() / (self._levels - 1)
+        if self._palette:
+            values = torch.from_numpy(to_arrays(x, self._levels, self._palette)).permute(0, 3, 1, 2) / 255
+        else:
+            values = x.cpu().float() / (self._levels - 1)
         if values.dim() == 4 and min(values.shape[-2:]) > BLOCKS:
             values = adaptive_avg_pool2d(values, BLOCKS)
         return values.flatten(1)

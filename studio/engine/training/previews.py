@@ -66,7 +66,9 @@ class RunPreviews:
             self._nearest = NearestRecordings(learn, held_out, config.levels, config.sample_rate, samples)
         elif isinstance(learn, TrainingExamples) and isinstance(held_out, TrainingExamples):
             turned = config.augmentation.quarter_turns
-            self._nearest = NearestArtworks(learn, held_out, config.levels, mirrored=config.plan.mirror, turned=turned)
+            self._nearest = NearestArtworks(
+                learn, held_out, config.levels, config.palette, mirrored=config.plan.mirror, turned=turned
+            )
         self._together = max(1, len(seeds))
         """How many artworks are drawn at a time. Each depends on its seed alone."""
         self._due = 0.0
@@ -102,7 +104,7 @@ class RunPreviews:
             release_memory(self._run.device)
             yield wire.Notice(job=job, text=NOT_DRAWN)
             model = self._run.model
-            none = to_arrays(torch.zeros((0, *model.shape), dtype=torch.int32), model.levels)
+            none = to_arrays(torch.zeros((0, *model.shape), dtype=torch.int32), model.levels, self._run.config.palette)
             yield wire.TrainingSamples(job=job, step=progress.step, seconds=progress.seconds, artworks=none)
         now = time.monotonic()
         gap = GAPS[min(self._drawn, len(GAPS) - 1)]
@@ -125,7 +127,7 @@ class RunPreviews:
         if self._together != together:
             text = f"Memory ran out, so samples are drawn {self._together} at a time. They look the same."
             yield wire.Notice(job=job, text=text)
-        drawn = to_arrays(x, model.levels)
+        drawn = to_arrays(x, model.levels, run.config.palette)
         artworks = drawn[:KEPT_SAMPLES]
         progress = run.progress
         self._keep(lambda: self._write_samples(artworks))

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import torch
 
+from studio import zoo
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.engine.device import ComputeDevice, free_memory
 from studio.engine.events import EventSteps
@@ -68,7 +69,7 @@ def measure_weights(config: TrainingConfig) -> int:
     """Return the bytes of a model's weights; 0 if it cannot be built. It is built without memory to find out."""
     try:
         with torch.device("meta"):
-            model = config.recipe.build(config.shape, config.levels)
+            model = zoo.build_model(config.recipe, config.shape, config.levels, indexed=config.indexed)
     except ValueError:  # the run itself reports the reason
         return 0
     return sum(p.numel() * BYTES_EACH for p in model.parameters())
@@ -82,10 +83,13 @@ def _make_config(command: wire.PrepareTraining) -> Generator[None, None, Trainin
         config = configs.config_for_data(
             "model", source, command.family, command.preset, command.shape, command.sample_rate
         )
+        if command.palette_size:
+            config = configs.with_palette_size(config, command.palette_size)
     config = configs.with_changes(config, command.recipe, command.plan, command.preparation, command.augmentation)
     if config.preparation.folders_as_classes:
         classes = yield from dataset.find_classes(source)
         config = configs.with_classes(config, len(classes))
+    configs.check_palette(config)
     return config
 
 

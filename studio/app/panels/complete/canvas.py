@@ -14,13 +14,14 @@ from studio.app.core.messages import MessageButton, Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, State, Value, of_type
 from studio.app.core.undo import ChangeStep, UndoHistory
 from studio.app.files.importing import Importing, little_range_text
-from studio.app.files.opening import OpenedFile, to_model_shape
+from studio.app.files.opening import OpenedFile
 from studio.app.generation.parameters import Parameters
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.brush import BrushTools
 from studio.app.takes.selection import TakeSelection
 from studio.library import storage
+from studio.library.fitting import fit_to_card
 from studio.library.models import InstalledModel
 from studio.library.storage import NotSaved
 from studio.media import decoder, export
@@ -105,6 +106,8 @@ class Canvas(State):
         """The picture to be completed, (height, width, channels) uint8 in the model's shape."""
         self.source: Value[str] = Value("", self)
         """The name of the picture."""
+        self.colour_note: Value[str] = Value("", self)
+        """How many pixels took another colour of the model's palette when it was opened; empty if none did."""
         self.picture_key = ""
         """The key by which the picture is kept; empty without a picture."""
         self.brush = BrushTools(change, history.begin_gesture, history.end_gesture, self)
@@ -118,6 +121,7 @@ class Canvas(State):
         self.fields = (
             Field("picture", lambda: self.picture_key, self._lay_picture),
             Field.of("source", self.source, str),
+            Field.of("colour_note", self.colour_note, str),
             *self.brush.fields,
         )
 
@@ -160,7 +164,7 @@ class Canvas(State):
         photo = self.importing.preview.get()
         if photo is not None:
             self.importing.cancel_preview()
-            self._set_picture(photo.model_input, photo.picture.name)
+            self._set_picture(photo.model_input, photo.picture.name, note=photo.note)
 
     def open_work(self, artwork: Artwork, any_model: bool = False) -> None:
         """Complete a picture of this program with the model that made it.
@@ -204,7 +208,7 @@ class Canvas(State):
                 f'"{picture.name}" is a wave, and only pictures can be completed. It is untouched.', "warn"
             )
             return
-        if trained.card.shape[0] == 1 and (np.ptp(picture.array[..., :3], -1) > 0).any():
+        if trained.card.shown_shape[0] == 1 and (np.ptp(picture.array[..., :3], -1) > 0).any():
             self._messages.show_message(
                 f'"{picture.name}" was turned to grey, because "{trained.card.title}" draws in grey. '
                 "Your file is untouched."
@@ -213,7 +217,7 @@ class Canvas(State):
             self.importing.show_preview(picture)
             self.picture_opened.emit()
             return
-        self._set_picture(to_model_shape(picture.array, trained), picture.name)
+        self._set_picture(picture.array, picture.name)
         if picture.narrow_range_note:
             stretch = partial(self._on_stretched, picture)
             self._messages.show_message(
@@ -224,14 +228,20 @@ class Canvas(State):
         """Replace the picture on the canvas by its stretched version. Mask and temperature map stay."""
         trained = self._model.get()
         if trained is not None:
-            key = self.originals.add_picture(_to_model_shape(picture.with_arrays_exchanged().array, trained))
-            self._change(f"stretch {picture.name}", picture=key)
+            fitted = fit_to_card(picture.with_arrays_exchanged().array, trained.card)
+            key = self.originals.add_picture(fitted.array)
+            self._change(f"stretch {picture.name}", picture=key, colour_note=fitted.note)
 
-    def _set_picture(self, picture: Array, name: str, take: str | None = None) -> None:
+    def _set_picture(self, picture: Array, name: str, take: str | None = None, note: str = "") -> None:
+        """Lay a picture on the canvas. `note` says what its colours became before it was handed in."""
         trained = self._model.get()
         if trained is not None:
-            key = self.originals.add_picture(_to_model_shape(picture, trained))
-            self._change(f"open {name}", picture=key, source=name, mask="", temperature_map="", current=take)
+            fitted = fit_to_card(picture, trained.card)
+            key = self.originals.add_picture(fitted.array)
+            self._change(
+                f"open {name}", picture=key, source=name, colour_note=note or fitted.note, mask="", temperature_map="",
+                current=take,
+            )  # fmt: skip
             self.picture_opened.emit()
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
@@ -245,8 +255,13 @@ class Canvas(State):
         mask, temperature = (
             masks.resize_layer(layer.get(), size) for layer in (self.brush.mask, self.brush.temperature_map)
         )
-        key = self.originals.add_picture(_to_model_shape(picture, trained))
-        return {"picture": key, "mask": masks.pack_layer(mask), "temperature_map": masks.pack_layer(temperature)}
+        fitted = fit_to_card(picture, trained.card)
+        return {
+            "picture": self.originals.add_picture(fitted.array),
+            "colour_note": fitted.note,
+            "mask": masks.pack_layer(mask),
+            "temperature_map": masks.pack_layer(temperature),
+        }
 
     def _lay_picture(self, key: str) -> None:
         """Show a picture by its key; none if its file is gone."""
@@ -263,12 +278,6 @@ class Canvas(State):
 
 def cannot_keep_text(trained: InstalledModel) -> str:
     return f'"{trained.card.title}" makes the whole picture at once. It cannot keep a part.'
-
-
-def _to_model_shape(picture: Array, trained: InstalledModel) -> Array:
-    """Return a picture in the size and channels of a model."""
-    channels, height, width = trained.card.shape
-    return fit_to_shape(picture, (channels, height, width))
 
 
 def _fits_model(picture: OpenedPicture, trained: InstalledModel) -> bool:

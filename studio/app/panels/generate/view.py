@@ -166,7 +166,9 @@ class GenerateStage(QStackedWidget):
         if base is None or marker is None:
             return
         held = [(pixel.row, pixel.column) for pixel in marker.pixels_below]
-        popup = ColourPopup(self._theme, self.window(), base.artwork.array, min(marker.row, base.rows - 1), held)
+        first = min(marker.row, base.rows - 1)
+        palette = base.trained.card.palette
+        popup = ColourPopup(self._theme, self.window(), base.artwork.array, first, held, palette)
         popup.pixel_changed.connect(self.marker.show_cursor)
         popup.colour_chosen.connect(self._state.rewind_actions.set_pixel)
         popup.destroyed.connect(lambda: self.marker.show_cursor(None))

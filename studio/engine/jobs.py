@@ -73,6 +73,10 @@ class JobStarter:
                 return jobs.evaluate_model(command, self.model_cache, self.device)
             case wire.MakePyramid():
                 return pyramid_export.make_pyramid(command, self.device)
+            case wire.PackArtworks():
+                return jobs.pack_artworks(command)
+            case wire.MeasureTraining():
+                return trial.measure_training(command, self.device)
             case wire.FindFile():
                 return self.find_file(command)
             case wire.StoreFile():

@@ -21,7 +21,7 @@ from studio.wire.records import (
     Temperature,
     Text,
 )
-from studio.wire.transfer import FindFile, KeepAlive, StoreFile
+from studio.wire.transfer import FindFile, KeepAlive, MeasureTraining, PackArtworks, StoreFile
 
 
 class DrawPictures(Command, frozen=True, kw_only=True):
@@ -269,6 +269,9 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     """Seeds whose artworks are drawn now and then; empty for none. The first are kept in the run's folder.
 
     All are compared with the training artworks."""
+    is_remote: bool = False
+    """Whether the window runs on another computer. The source is then a file of packed artworks, the run's folder is
+    named by its name alone, and the model is sent back as ModelPiece …, ModelWritten."""
 
 
 class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"):
@@ -295,6 +298,8 @@ class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"
     """How files become artworks: `studio.media.preparation.Preparation` by `msgspec.to_builtins`."""
     augmentation: dict[str, Any] = {}
     """How artworks are varied: `studio.engine.training.augmentation.Augmentation` by `msgspec.to_builtins`."""
+    measures: bool = True
+    """Whether the cost is measured by this engine; otherwise another one is asked by MeasureTraining."""
 
 
 class SteerTraining(Command, frozen=True, kw_only=True, tag="steer_training"):
@@ -371,6 +376,8 @@ AnyCommand = (
     | MakePyramid
     | FindFile
     | StoreFile
+    | PackArtworks
+    | MeasureTraining
     | KeepAlive
     | Stop
     | Doctor

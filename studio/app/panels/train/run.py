@@ -417,8 +417,15 @@ class TrainingProcess(State):
 
     def _show_loss(self, why: str) -> None:
         self.is_lost = True
+        shown = self.shown.get()
+        place = shown.place if shown is not None else None
+        happened = "The training stopped unexpectedly."
+        if place is not None and self.is_begun:
+            happened = f'The connection to "{place.computer}" was lost.'
+        elif place is not None:
+            happened = why
         kept = "What it learned until its last save is kept." if self.is_begun else "Nothing was learned yet."
-        self.fault.set(f"{why if self.is_remote else 'The training stopped unexpectedly.'} {kept}")
+        self.fault.set(f"{happened} {kept}")
         self._end("failed")
 
     def _end(self, phase: Phase) -> None:

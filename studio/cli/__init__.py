@@ -18,8 +18,10 @@ from studio.cli import (
     continue_sound,
     doctor,
     evaluate,
+    grow,
     invert,
     models,
+    nearest,
     pyramid,
     runs,
     sample,
@@ -33,7 +35,8 @@ from studio.media import names
 from studio.media.pictures import image
 
 COMMANDS = (
-    models, sample, invert, complete, continue_sound, score, blend, train, pyramid, runs, evaluate, bench, doctor,
+    models, sample, invert, complete, grow, continue_sound, score, blend, train, pyramid, runs, evaluate, nearest,
+    bench, doctor,
 )  # fmt: skip
 """All commands, in the order of the help."""
 

@@ -122,6 +122,20 @@ def add_size(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--smooth", action="store_true", help="blend the pixels of enlarged pictures (they are squares)")
 
 
+def check_draws_any_size(card: Card) -> None:
+    """Raise WrongUse if a model draws only pictures of its own size."""
+    if not card.draws_any_size:
+        raise command.WrongUse(
+            f'"{card.title}" draws only {card.size_text}. Choose a model without borders, or leave --size out.'
+        )
+
+
+def progress_text(event: wire.PicturesPreview, count: int, *, by_rows: bool) -> str:
+    """Return how many of `count` pictures are finished and, if they are drawn `by_rows`, the rows of the next ones."""
+    rows = event.total - 1  # the last step computes the bits
+    return f"{event.first} of {count} finished" + (f", row {min(event.done, rows)} of {rows}" if by_rows else "")
+
+
 def enlargement_of(args: argparse.Namespace, card: Card, usual: int = 1) -> Enlargement:
     """Return the size for saving pictures: by default `usual` times. Raises WrongUse for sounds."""
     if card.medium == "sound" and (args.scale or args.smooth):

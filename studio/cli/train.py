@@ -357,7 +357,8 @@ def _progress_text(config: "TrainingConfig", event: wire.TrainingProgress) -> st
     rate = f"{event.rate:,.0f}" if event.rate >= 10 else f"{event.rate:.1f}"
     bits = event.loss if event.held_out is None else event.held_out
     held_out = "" if event.held_out is None else " held out"
-    how = f"step {event.step:,} of {event.steps:,}: {bits:.3f} bits per dimension{held_out}"
+    noise = " plus noise" if getattr(config.recipe, "noise", 0) else ""
+    how = f"step {event.step:,} of {event.steps:,}: {bits:.3f} bits per dimension{noise}{held_out}"
     left = f", {ground.time_left_text(event.seconds_left)} left" if event.seconds_left else ""
     return f"{how}, {rate} {things} a second{left}"
 

@@ -32,6 +32,8 @@ from studio.density.model import DecodingStep, Model
 from studio.density.threads import single_threaded
 
 Stepper = Callable[[int, int], Tensor]
+EDGE_SHARE = 0.1
+"""The share of the whole picture in the loss of a model without borders. The rest is the picture without its margin."""
 PIXELS_PER_STEP = 4
 """Number of pixels of a row that are drawn in one step, measured in tests/benchmarks/previews.py."""
 
@@ -79,17 +81,34 @@ class Autoregressive(Model):
         conditional: turns the numbers into probabilities
         classes: number of classes that the network knows. Without a class, log p(x) is that of the even mixture of
             all, p(x) = Σ p(x | c) / classes. Encoding and decoding need a class.
+        margin: the reach of the network for a model without borders, which `density.canvas` describes; else 0
+
+    Raises ValueError if a margin leaves nothing of the pictures to learn from.
     """
 
     scales_noise = False
     can_inpaint = True
 
     def __init__(
-        self, shape: Sequence[int], levels: int, net: nn.Module, conditional: Conditional, classes: int = 0
+        self,
+        shape: Sequence[int],
+        levels: int,
+        net: nn.Module,
+        conditional: Conditional,
+        classes: int = 0,
+        margin: int = 0,
     ) -> None:
         super().__init__(shape, levels, shape, exact=True, classes=classes)
+        _, height, width = self.shape
+        if height <= margin or width <= 2 * margin:
+            raise ValueError(
+                f"without borders it sees {margin} pixels far, so it learns from pictures of {2 * margin + 1} × "
+                f"{margin + 1} pixels or more, and {width} × {height} were given; "
+                "choose fewer layers, a smaller kernel or larger pictures"
+            )
         self.net = net
         self.conditional = conditional
+        self.margin = margin
 
     def stepper(self, seen: Tensor, c: Tensor | None) -> Stepper:
         """Return the network's own stepper if it has one, else the plain one."""
@@ -116,6 +135,14 @@ class Autoregressive(Model):
         if self.classes and c is None:
             return torch.logsumexp(self.log_prob_of_classes(x), 1) - math.log(self.classes)
         return self._log_probs(x, c).flatten(1).sum(1)
+
+    def loss(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """Return the mean bits per dimension; without borders mainly those of pixels that see all in their reach."""
+        if not self.margin:
+            return super().loss(x, c)
+        bits = self.surprisal(x, c)
+        inside = bits[:, :, self.margin :, self.margin : -self.margin]
+        return (1 - EDGE_SHARE) * inside.mean() + EDGE_SHARE * bits.mean()
 
     def log_prob_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
         found = []
@@ -165,6 +192,7 @@ class Autoregressive(Model):
         free, x = self._known_levels(z, keep)
         drawn = free.any(0).tolist()
         seen = torch.zeros_like(z)
+        so_far = x.clone()
         for k, i, j, numbers in self._sub_pixels(seen, c):
             place = x[:, k, i, j]
             if drawn[k][i][j]:
@@ -178,7 +206,9 @@ class Autoregressive(Model):
                 place.copy_(torch.where(free[:, k, i, j], new.to(x.dtype), place))
             seen[:, k, i, j] = self.conditional.network_input(place.to(z.dtype))
             if self._ends_step(k, j):
-                yield DecodingStep(x.clone(), i + (j == width - 1), height)
+                if j == width - 1:  # a copy at every step of a large picture would take longer than drawing it
+                    so_far = x.clone()
+                yield DecodingStep(so_far, i + (j == width - 1), height)
 
     def _ends_step(self, k: int, j: int) -> bool:
         """Return whether a step ends with this sub-pixel: each takes a few pixels of a row, so that none lasts long."""

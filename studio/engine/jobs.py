@@ -13,11 +13,11 @@ from studio.engine import doctor as diagnosis
 from studio.engine import errors
 from studio.engine.device import ComputeDevice, batch_that_fits
 from studio.engine.events import EventSteps
-from studio.engine.generation import encoding, inpainting, loop_finder, pricing, sampling
+from studio.engine.generation import canvas, encoding, inpainting, loop_finder, pricing, sampling
 from studio.engine.generation.picture_job import GROUP_SIZE, PictureJob
 from studio.engine.generation.sound_job import SoundJob
 from studio.engine.levels import DoesNotFit
-from studio.engine.training import examples, jobs, pyramid_export, scanning, trial
+from studio.engine.training import examples, jobs, pyramid_export, sample_comparison, scanning, trial
 from studio.library import received_files
 from studio.wire import messages as wire
 
@@ -71,6 +71,8 @@ class JobStarter:
                 return self.steer_training(command)
             case wire.Evaluate():
                 return jobs.evaluate_model(command, self.model_cache, self.device)
+            case wire.CompareSamples():
+                return sample_comparison.compare_samples(command, self.model_cache)
             case wire.MakePyramid():
                 return pyramid_export.make_pyramid(command, self.device)
             case wire.PackArtworks():
@@ -119,13 +121,13 @@ class JobStarter:
         yield from self._run_adjustable(drawing)
 
     def _model_of(self, command: wire.DrawPictures) -> sampling.LoadedModel:
-        """Return the model of a command, or the mixture of its two models."""
+        """Return the model of a command, or the mixture of its two models, for pictures of the requested size."""
         loaded = self.model_cache.get_model(command.model)
-        return (
-            sampling.mix_loaded(loaded, self.model_cache.get_model(command.second_model))
-            if command.second_model
-            else loaded
-        )
+        if command.second_model:
+            loaded = sampling.mix_loaded(loaded, self.model_cache.get_model(command.second_model))
+        if command.canvas_size is not None:
+            return canvas.on_canvas(loaded, command.canvas_size, seamless=command.seamless)
+        return loaded
 
     def adjust(self, command: wire.Adjust) -> EventSteps:
         """Change how a job draws from its next row on, or before it begins.

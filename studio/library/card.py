@@ -34,6 +34,25 @@ class PyramidParts(msgspec.Struct, frozen=True, kw_only=True):
     """(channels, height, width) of the pictures that the base draws."""
 
 
+class CopyCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """Holds how near a model's samples come to the artworks that it learned from.
+
+    Distances are in shares of the usual one, of held-out artworks to their nearest training artworks.
+    """
+
+    samples: Annotated[int, Meta(ge=1)]
+    copied: Annotated[int, Meta(ge=0)]
+    """How many samples lie below `runs.COPIED_DISTANCE`."""
+    least: float
+    """The smallest distance of all."""
+    median: float
+
+    @property
+    def text(self) -> str:
+        """Return the verdict for the user: `0 of 64 samples copied`."""
+        return f"{self.copied} of {self.samples} samples copied"
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """Holds everything known about a trained model without loading its weights."""
 
@@ -76,6 +95,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     Pictures are priced under the even mixture of all classes. Recordings are cut into pieces of the length in `shape`,
     and each piece is priced given its class, in bits per sample. The field is empty in files without these figures.
     """
+    copy_check: CopyCheck | None = None
+    """How near its samples come to what it learned from; None if that was not measured."""
     paper_figure: ShortText = ""
     """The paper's figure on its own data, for example `3.49 on CIFAR-10`."""
     temperature: float = 1.0
@@ -155,6 +176,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return self.can_inpaint and self.pyramid is None
 
     @property
+    def draws_any_size(self) -> bool:
+        """Return whether the model draws pictures of other sizes, too: it learned without borders."""
+        return self.draws_by_rows and bool(self.recipe.get("borderless"))
+
+    @property
     def group_heading(self) -> str:
         """Return the one of HEADINGS below which lists show the model."""
         if self.medium == "sound":
@@ -209,9 +235,23 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return f"At {temperature:g} most works are blank or saturated. This model works from {low:g} to {high:g}."
 
     @property
+    def noise(self) -> float:
+        """Return σ of the noise of a density of pictures plus noise, for pixels from 0 to 1; 0 for other models."""
+        return float(self.recipe.get("noise", 0))
+
+    @property
+    def noise_text(self) -> str:
+        """Return whose density prices are: `density of the picture plus noise 0.1`; empty for the artwork's own."""
+        return f"density of the {self.medium} plus noise {self.noise:g}" if self.noise else ""
+
+    @property
     def held_out_text(self) -> str:
         """Return the held-out figure for the user: `2.61 bits per dimension, bound`."""
-        return f"{self.value:,.2f} {self.metric}, {'exact' if self.exact else 'bound'}"
+        return self.figure_text(self.metric, self.value, self.exact)
+
+    def figure_text(self, metric: str, value: float, exact: bool) -> str:
+        """Return one of the card's figures for the user."""
+        return f"{value:,.2f} {metric}, {self.noise_text or ('exact' if exact else 'bound')}"
 
 
 def card_from_json(data: bytes | str) -> Card:

@@ -57,6 +57,8 @@ __all__ = [
 SHIPPED_ORDER = (
     "pixelcnnpp-brush-32",
     "maf-letters-32",
+    "maf-letters-noise-32",
+    "glow-letters-32",
     "pixelcnnpp-icons-32",
     "glow-flowers-32",
     "realnvp-emoji-32",

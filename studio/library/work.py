@@ -57,6 +57,7 @@ def is_beyond_precision(latent: np.ndarray) -> bool:
 
 SecondsValue = Annotated[float, Meta(ge=0.0, le=1e6)]
 TemperatureValue = Annotated[float, Meta(ge=0.0, le=4.0)]
+CanvasSide = Annotated[int, Meta(ge=1, le=65_535)]
 
 
 class WavetableEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +165,12 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """The work to which the frames of a wavetable lead; None if the work is no wavetable."""
     edits: Annotated[tuple[SoundEdit, ...], Meta(max_length=100_000)] = ()
     """The user's changes while a sound was generated, in order. The length of the sound is that of its file."""
+    canvas_size: tuple[CanvasSide, CanvasSide] | None = None
+    """(height, width) of a picture that was not drawn in its model's own size; else None."""
+    seamless: bool = False
+    """Whether opposite edges of a canvas continue each other."""
+    grown_from: tuple[CanvasSide, CanvasSide] | None = None
+    """(height, width) of the picture that was continued to the right and downwards. The work's own file contains it."""
     redrawn: RedrawnFromRow | None = None
     """The row of another picture from which this one continues; None if the whole picture was drawn."""
     ancestors: Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=64)] = ()
@@ -180,6 +187,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
         It is the hash of the recipe with the earliest keys, because stored works name their ancestors by it.
         """
         recipe = msgspec.to_builtins(msgspec.structs.replace(self, name=""))
+        if self.canvas_size is None:  # works are older than canvases
+            del recipe["canvas_size"], recipe["seamless"], recipe["grown_from"]
         return storage.hash_bytes(msgspec.json.encode(earlier_keys.WORK.to_earlier(recipe)))
 
     @property
@@ -210,6 +219,11 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
         start = f"from {self.source}" if self.latent else f"seed {self.seed}"
         if self.redrawn is not None:
             start = f"on from row {self.redrawn.row}, seed {self.seed}"
+        if self.grown_from is not None:
+            start = f"grown from {self.source}, seed {self.seed}"
+        if self.canvas_size is not None:
+            height, width = self.canvas_size
+            start += f", {width} × {height}{' seamless' if self.seamless else ''}"
         end = self.wavetable_end
         until = ""
         if end is not None:

@@ -7,6 +7,7 @@ whatever the preparation. Artworks that are equal in the model's shape count onc
 out.
 """
 
+import contextlib
 import os
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
@@ -16,11 +17,12 @@ import numpy as np
 from PIL import Image
 
 from studio.media import decoder
-from studio.media.folder_scan import ArtworkStore, FileReport, FolderScan, ListedFile, walk_files
+from studio.media.folder_scan import ArtworkStore, FileReport, ListedFile, walk_files
 from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused, compose_over, fit_to_shape
 from studio.media.preparation import AS_USUAL, Preparation
 from studio.media.preparing import FilePreparer, Shape, content_hash
+from studio.media.shards import ShardList, class_names, find_shards, scan_source
 from studio.media.sounds.single_cycle import cycle_from_wave
 
 _ROUNDING = 8
@@ -30,6 +32,10 @@ MIN_LEARNED = 3
 
 A single one for training has no deviation from which layers could be initialised.
 """
+MAX_OPENED = 20_000
+"""The most artworks of shards that are loaded before a training: they take half a minute, and a tenth is held out."""
+MAX_OPENED_BYTES = 2**27
+"""The most bytes of them."""
 _PICTURES = "bytes of shape (number, height, width, channels)"
 
 
@@ -48,6 +54,8 @@ class ImportReport:
     """Files of other content that equal another one in the model's shape."""
     damaged: tuple[tuple[str, str], ...] = ()
     """Files that are used although they are cut off or damaged: name within the folder, and what is wrong."""
+    texts: int = 0
+    """Texts beside the files of shards, which are not learned."""
 
     @property
     def summary(self) -> str:
@@ -71,6 +79,8 @@ class ImportReport:
         if self.similar:
             were = "were" if self.similar != 1 else "was"
             parts.append(f"{self.similar:,} {were} the same as another at this {'length' if self.sounds else 'size'}.")
+        if self.texts:
+            parts.append(f"{self.texts:,} texts are not learned." if self.texts != 1 else "1 text is not learned.")
         return " ".join(parts)
 
 
@@ -94,6 +104,8 @@ class Dataset:
     name: str
     licence: str
     """Empty unless NAME.licence.txt lies next to the pack."""
+    shards: ShardList | None = None
+    """The shards to be read as a stream, if they hold more than was loaded. Then these are the first artworks."""
 
 
 class ReportGatherer:
@@ -136,7 +148,7 @@ def load_dataset_in_steps(
         store: keeps what files became for the next time
     """
     source = Path(source)
-    if source.is_dir():
+    if source.is_dir() or find_shards(source) is not None:
         return (yield from _load_folder(source, FilePreparer(shape, 0, preparation), store))
     yield None
     return _load_pack(source, shape)
@@ -165,7 +177,44 @@ def class_folders(source: Path) -> tuple[str, ...]:
     return tuple(sorted(set(names)))
 
 
-def labels_of(names: list[str], classes: tuple[str, ...], name: str) -> np.ndarray | None:
+def find_classes(source: Path) -> Generator[None, None, tuple[str, ...]]:
+    """Return the classes that a folder's sub-folders or the samples of shards name, in small steps.
+
+    Raises FileRefused.
+    """
+    shards = find_shards(source)
+    return class_folders(source) if shards is None else (yield from class_names(shards))
+
+
+class Opening:
+    """Counts the artworks of shards that are loaded before a training, until the others are read as a stream.
+
+    Arguments
+        shards: None for a folder, which is loaded whole
+    """
+
+    def __init__(self, shards: ShardList | None) -> None:
+        self._shards = shards
+        self._count = 0
+        self._bytes = 0
+
+    def add(self, artwork: np.ndarray) -> None:
+        """Count an artwork."""
+        self._count += 1
+        self._bytes += artwork.nbytes
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether enough is loaded to begin with."""
+        return self._shards is not None and (self._count >= MAX_OPENED or self._bytes >= MAX_OPENED_BYTES)
+
+    @property
+    def rest(self) -> ShardList | None:
+        """Return the shards if they hold more than is loaded."""
+        return self._shards if self.is_complete else None
+
+
+def labels_of(names: list[str], classes: tuple[str, ...], name: str, *, is_whole: bool = True) -> np.ndarray | None:
     """Return the number of each class name (n,) int64, or None without classes.
 
     Raises FileRefused if the folder `name` has classes without artworks, or none.
@@ -173,12 +222,13 @@ def labels_of(names: list[str], classes: tuple[str, ...], name: str) -> np.ndarr
     Arguments
         names: the class of each artwork
         classes: all classes
+        is_whole: whether these are all artworks
     """
     if not classes:
         return None
     numbers = {each: number for number, each in enumerate(classes)}
     empty = sorted(numbers.keys() - set(names))
-    if empty:
+    if empty and is_whole:
         reason = f'has a sub-folder without anything to learn from, "{empty[0]}"'
         raise FileRefused(name, reason, "Fill it, move it elsewhere, or train without classes.")
     return np.array([numbers[each] for each in names], np.int64)
@@ -191,34 +241,41 @@ def _load_folder(
     source: Path, preparer: FilePreparer, store: ArtworkStore | None
 ) -> Generator[FileReport | None, None, Dataset]:
     name = display_name(source.resolve().name)
-    classes = class_folders(source) if preparer.preparation.folders_as_classes else ()
+    shards = find_shards(source)
+    classes = (yield from find_classes(source)) if preparer.preparation.folders_as_classes else ()
+    opening = Opening(shards)
     artworks: dict[bytes, np.ndarray] = {}  # in the model's shape, by the hash of their content
     labels: dict[bytes, str] = {}
     gathered = ReportGatherer()
-    for report in FolderScan(source, preparer, store).steps():
-        if report is not None:
-            prepared = report.prepared
-            if prepared is not None and report.outcome != "left_out" and prepared.content not in artworks:
-                artworks[prepared.content] = prepared.artwork
-                labels[prepared.content] = report.label
-                gathered.duplicates -= report.outcome == "duplicate"  # it is another file, and similar
-            gathered.add(report)
-        yield report
+    scan = scan_source(source, preparer, store)
+    with contextlib.closing(scan.steps()) as reports:
+        for report in reports:
+            if report is not None:
+                prepared = report.prepared
+                if prepared is not None and report.outcome != "left_out" and prepared.content not in artworks:
+                    artworks[prepared.content] = prepared.artwork
+                    labels[prepared.content] = report.label
+                    gathered.duplicates -= report.outcome == "duplicate"  # it is another file, and similar
+                    opening.add(prepared.artwork)
+                gathered.add(report)
+            yield report
+            if opening.is_complete:
+                break
     different = _drop_duplicates(artworks)
     similar = len(artworks) - len(different)
     report_of_all = ImportReport(
         len(different), tuple(gathered.skipped), gathered.duplicates, preparer.is_sound, similar,
-        tuple(gathered.damaged),
+        tuple(gathered.damaged), scan.texts,
     )  # fmt: skip
     if report_of_all.used < 2:
         thing = "sounds" if preparer.is_sound else "pictures"
         reason = f"has too few {thing} to learn from ({_counts_text(report_of_all)})"
         raise TooFewArtworks(display_name(source.name), reason)
     kept, held = split_keys(different)
-    numbers = labels_of([labels[key] for key in (*kept, *held)], classes, name)
+    numbers = labels_of([labels[key] for key in (*kept, *held)], classes, name, is_whole=opening.rest is None)
     sides = [np.stack([different[key] for key in keys]) for keys in (kept, held)]
     train_labels, test_labels = (None, None) if numbers is None else (numbers[: len(kept)], numbers[len(kept) :])
-    return Dataset(sides[0], sides[1], train_labels, test_labels, classes, report_of_all, name, "")
+    return Dataset(sides[0], sides[1], train_labels, test_labels, classes, report_of_all, name, "", opening.rest)
 
 
 def _drop_duplicates(artworks: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:

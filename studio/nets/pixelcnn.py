@@ -94,6 +94,8 @@ class PixelCNNNetwork(nn.Module):
         blocks: how many
         size: n, of their kernels
         head: features of the last layer but one
+
+    `reach` is how many rows or columns away a pixel may be on which another one depends.
     """
 
     def __init__(self, colours: int, numbers: int, width: int, blocks: int, size: int, head: int) -> None:
@@ -101,6 +103,7 @@ class PixelCNNNetwork(nn.Module):
         self.first = MaskedConv(colours_of(colours, colours), colours_of(2 * width, colours), FIRST_KERNEL_SIZE, "A")
         self.blocks = nn.ModuleList(ResidualMaskedBlock(width, size, colours) for _ in range(blocks))
         self.head = OutputHead(2 * width, head, numbers, colours)
+        self.reach = FIRST_KERNEL_SIZE // 2 + blocks * (size // 2)
 
     def forward(self, seen: Tensor, c: Tensor | None = None) -> Tensor:
         h = self.first(seen.contiguous(memory_format=torch.channels_last))
@@ -146,6 +149,8 @@ class GatedPixelCNNNetwork(nn.Module):
         size: n, of all kernels but the first
         head: features of the last layer but one
         classes: how many values a condition c may take
+
+    `reach` is how many rows or columns away a pixel may be on which another one depends.
     """
 
     def __init__(
@@ -158,6 +163,7 @@ class GatedPixelCNNNetwork(nn.Module):
             for i, (inputs, n) in enumerate(kernels)
         )
         self.head = OutputHead(features, head, numbers, colours)
+        self.reach = 1 + sum(n // 2 for _, n in kernels)
 
     def forward(self, seen: Tensor, c: Tensor | None = None) -> Tensor:
         v = h = seen.contiguous(memory_format=torch.channels_last)

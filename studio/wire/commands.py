@@ -11,6 +11,7 @@ from studio.wire.records import (
     URGENCY_PLAYBACK,
     URGENCY_QUEUED,
     Array,
+    CanvasSide,
     Command,
     Count,
     JobId,
@@ -43,6 +44,10 @@ class DrawPictures(Command, frozen=True, kw_only=True):
     """(height, width) float32, 0 to 1: the factor of the share at each pixel."""
     report_entropy: bool = False
     """Whether to report the entropy of each pixel before it was drawn, if the model draws pixel by pixel."""
+    canvas_size: tuple[CanvasSide, CanvasSide] | None = None
+    """(height, width) of the pictures, for a model without borders; None for the model's own size."""
+    seamless: bool = False
+    """Whether the right edge of a canvas continues at its left edge, and the lower edge at the upper one."""
 
 
 class Sample(DrawPictures, frozen=True, kw_only=True, tag="sample"):
@@ -326,6 +331,17 @@ class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):
     """Whether to report the distribution of the test artworks' bits instead of the figures."""
 
 
+class CompareSamples(Command, frozen=True, kw_only=True, tag="compare_samples"):
+    """Find the training artwork nearest to each sample of a model. Answers: SamplesCompared, then one ending."""
+
+    urgency: ClassVar[int] = URGENCY_QUEUED
+    model: ModelName
+    source: Text
+    """The folder or pack that it learned from."""
+    seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=4096)]
+    temperature: Temperature
+
+
 class MakePyramid(Command, frozen=True, kw_only=True, tag="make_pyramid"):
     """Make a pyramid of a trained model and an upsampler.
 
@@ -373,6 +389,7 @@ AnyCommand = (
     | PrepareTraining
     | SteerTraining
     | Evaluate
+    | CompareSamples
     | MakePyramid
     | FindFile
     | StoreFile

@@ -204,7 +204,19 @@ class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """States something that the user should know about a folder before training."""
 
     kind: Literal[
-        "unusable", "damaged", "duplicates", "alike", "odd", "same", "too_few", "few", "classes", "excluded", "ready"
+        "unusable",
+        "damaged",
+        "duplicates",
+        "alike",
+        "odd",
+        "same",
+        "too_few",
+        "few",
+        "classes",
+        "excluded",
+        "ready",
+        "texts",
+        "stream",
     ]
     weight: Literal["note", "warning", "stop"]
     """`stop`: a training would refuse the folder."""
@@ -289,6 +301,18 @@ class TrainingProgress(Answer, frozen=True, kw_only=True, tag="training_progress
     """Seconds since the last checkpoint."""
 
 
+WaitReason = Literal["", "space", "folder", "access"]
+"""Why a training waits: the disk is full, its folder is gone, or its folder cannot be written. Empty: it does not."""
+
+
+class TrainingWaits(Answer, frozen=True, kw_only=True, tag="training_waits"):
+    """Reports that a training waits until its files can be saved, or with an empty reason that it continues."""
+
+    reason: WaitReason
+    text: Text
+    """The same in sentences for the user."""
+
+
 class TrainingPrepared(Answer, frozen=True, kw_only=True, tag="training_prepared"):
     """Carries the config of a training that can be started, and the ranges of its fields."""
 
@@ -323,9 +347,10 @@ class TrainingSamples(Answer, frozen=True, kw_only=True, tag="training_samples")
 
 
 class SamplesCompared(Answer, frozen=True, kw_only=True, tag="samples_compared"):
-    """Carries samples of a running training, each with the training artwork that is nearest to it."""
+    """Carries samples of a model, each with the training artwork that is nearest to it."""
 
     step: Count
+    """How many steps the model has learned for."""
     samples: Array
     """(n, height, width, channels) uint8, or (n, samples) int16."""
     nearest: Array
@@ -405,6 +430,7 @@ AnyEvent = (
     | ExamplesPreview
     | DatasetLoaded
     | TrainingProgress
+    | TrainingWaits
     | TrainingPrepared
     | TrainingCost
     | TrainingSamples

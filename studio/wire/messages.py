@@ -12,6 +12,7 @@ import msgspec
 from studio.wire.commands import (
     Adjust,
     AnyCommand,
+    CompareSamples,
     ComputeBits,
     DecodeLatent,
     Doctor,
@@ -66,10 +67,13 @@ from studio.wire.events import (
     TrainingPrepared,
     TrainingProgress,
     TrainingSamples,
+    TrainingWaits,
+    WaitReason,
 )
 from studio.wire.records import (
     CHUNK_SECONDS,
     CONTEXT_SAMPLES,
+    MAX_CANVAS_SIDE,
     PROTOCOL_VERSION,
     URGENCY_ADDITION,
     URGENCY_ADJUST,
@@ -139,6 +143,7 @@ __all__ = [
     "FindLoop",
     "LoopFound",
     "CONTEXT_SAMPLES",
+    "MAX_CANVAS_SIDE",
     "DatasetLoaded",
     "TrainingProgress",
     "EvaluationProgress",
@@ -152,6 +157,7 @@ __all__ = [
     "StreamSound",
     "LatentPoint",
     "MakePyramid",
+    "CompareSamples",
     "CompilingLoops",
     "ComputeBits",
     "BitsChunk",
@@ -189,6 +195,8 @@ __all__ = [
     "TrainingCost",
     "TrainingPrepared",
     "TrainingSamples",
+    "TrainingWaits",
+    "WaitReason",
     "describe_error",
 ]
 

@@ -91,8 +91,10 @@ def paper_of(recipe: Recipe) -> str:
 
     With classes, MAF's figure is that of p(x) = Σ p(x | c) / classes (arXiv:1705.07057), and PixelCNN++'s is given the
     class (arXiv:1701.05517). A Row LSTM has its own figure (arXiv:1601.06759), and an inverse autoregressive posterior
-    has its own paper (arXiv:1606.04934).
+    has its own paper (arXiv:1606.04934). No paper has a figure of artworks plus Gaussian noise that compares.
     """
+    if getattr(recipe, "noise", 0):
+        return ""
     match recipe:
         case upsampler.Upsampler():
             return UPSAMPLER.paper

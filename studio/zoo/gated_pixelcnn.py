@@ -37,9 +37,17 @@ class GatedPixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="gated_pixelc
     classes: Annotated[
         int, Meta(ge=0, le=1000, title="Classes", description="Number of classes that the model knows")
     ] = 0
+    borderless: Annotated[
+        bool,
+        Meta(
+            title="Without borders",
+            description="Learn from the inside of pictures, to draw endless materials of any size",
+        ),
+    ] = False
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> Autoregressive:
-        """Return the model for pictures (channels, height, width). Raises ValueError for sounds and over 256 levels."""
+        """Return the model for pictures (channels, height, width). Raises ValueError for sounds, over 256
+        levels, and if a model without borders sees farther than the pictures are wide."""
         if len(shape) != 3:
             raise ValueError("a Gated PixelCNN makes pictures, and sounds were asked for")
         channels = shape[0]
@@ -47,9 +55,8 @@ class GatedPixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="gated_pixelc
         net = pixelcnn.GatedPixelCNNNetwork(
             channels, head.numbers, self.width, self.layers, self.size, self.head, self.classes
         )
-        return Autoregressive(
-            shape, levels, ScheduledNetwork(net, pixelcnn_schedule, CompiledSteppers()), head, self.classes
-        )
+        scheduled = ScheduledNetwork(net, pixelcnn_schedule, CompiledSteppers())
+        return Autoregressive(shape, levels, scheduled, head, self.classes, net.reach if self.borderless else 0)
 
 
 PRESETS = {

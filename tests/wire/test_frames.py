@@ -82,6 +82,7 @@ COMMANDS = [
         job="e", source="/pictures", run_folder="/run", config={"family": "realnvp", "depth": 3, "learning_rate": 1e-3}
     ),
     messages.Evaluate(job="e", model="m", source="/pictures", draws=2, max_artworks=100),
+    messages.CompareSamples(job="n", model="m", source="/pictures", seeds=(3, 4), temperature=0.9),
     messages.MakePyramid(job="p", base="b", upsampler="u", source="/pictures", name="large", label="brush"),
     messages.PrepareTraining(
         job="q", source="/pictures", family="glow", preset="tiny", shape=(3, 32, 32), recipe={"depth": 3}
@@ -150,6 +151,7 @@ EVENTS = [
     messages.ExamplesPreview(job="e", names=("a.png", "b.png"), examples=tuple(PICTURES), original_rates=(8000, 9000)),
     messages.DatasetLoaded(job="e", used=9, skipped=2, duplicates=1),
     messages.TrainingProgress(job="e", step=1, steps=9, loss=3.5, held_out=3.25),
+    messages.TrainingWaits(job="e", reason="space", text="The disk is full."),
     messages.TrainingPrepared(job="q", config={"name": "a"}, recipe_schema={"type": "object"}, plan_schema={}),
     messages.TrainingCost(job="q", step_seconds=0.5, memory=9, disk=8, parameters=7, free_memory=6),
     messages.ArtworksPacked(job="v", path="/cache/packed/0f.safetensors", file_hash="0f" * 16, size=9),

@@ -13,6 +13,7 @@ from studio.wire.messages import (
     AnyCommand,
     AnyEvent,
     BitsChunk,
+    CompareSamples,
     ComputeBits,
     DecodeLatent,
     Doctor,
@@ -61,6 +62,7 @@ TITLES: dict[type[AnyCommand], str] = {
     MeasureTraining: "Trying a few steps",
     Train: "Training",
     Evaluate: "Measuring a model",
+    CompareSamples: "Looking for copies",
     MakePyramid: "Making a pyramid",
     Doctor: "Checking this computer",
 }

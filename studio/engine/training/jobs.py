@@ -36,11 +36,12 @@ from studio.engine.training import (
 from studio.engine.training.artwork_cache import ArtworkCache
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, with_classes
 from studio.engine.training.loading import TrainingData, load_data, without_reports
-from studio.engine.training.model_delivery import delivery_of, keep_saving
+from studio.engine.training.model_delivery import delivery_of, describe_wait, keep_saving
 from studio.engine.training.previews import RunPreviews
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings, with_signals
 from studio.engine.training.scanning import FileMessages
 from studio.engine.training.training_run import TrainingRun
+from studio.engine.training.waiting import WaitReport
 from studio.library import models, runs, storage
 from studio.media import dataset
 from studio.media.pictures.image import FileRefused
@@ -68,7 +69,7 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
     Raises run_lock.RunLocked if another process trains the same run.
     """
     source = Path(command.source)
-    config = _config_of(command.config, source)
+    config = yield from _config_of(command.config, source)
     folder = Path(command.run_folder)
     if command.is_remote:
         folder = storage.home_folder("runs") / folder.name
@@ -84,7 +85,7 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
     )
     with run_lock.hold_run(folder):
         run = TrainingRun(config, folder, device.torch_device, _start_weights(command))
-        known, test = _training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
+        known, test = training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
         known, watch = split_validation(known, data.name)
         followed = followed_signal(config.recipe, config.sample_rate, config.levels)
         learn, watch, test = yield from _with_signals(followed, known, watch, test)
@@ -170,21 +171,24 @@ def _prepare_export(
 def pack_artworks(command: wire.PackArtworks) -> EventSteps:
     """Prepare the artworks of a training, and make one file of them. Raises what a training would raise."""
     source = Path(command.source)
-    config = _config_of(command.config, source)
+    config = yield from _config_of(command.config, source)
     data = yield from _load_training_data(command.job, source, config)
     yield wire.DatasetLoaded(
         job=command.job, used=data.report.used, skipped=len(data.report.skipped), duplicates=data.report.duplicates
     )
+    if data.shards is not None:
+        raise BadTrainingConfig(f'"{data.name}" is too large to be sent. Train on this computer.')
     file = packed_artworks.pack_artworks(data)
     path = packed_artworks.write_packed(file)
     yield wire.ArtworksPacked(job=command.job, path=str(path), file_hash=storage.hash_bytes(file), size=len(file))
 
 
-def _config_of(fields: dict[str, Any], source: Path) -> TrainingConfig:
+def _config_of(fields: dict[str, Any], source: Path) -> Generator[None, None, TrainingConfig]:
     """Return the config of a message, with as many classes as the folder has now."""
     config = msgspec.convert(fields, TrainingConfig)
     if config.preparation.folders_as_classes and not packed_artworks.is_packed(source):
-        return with_classes(config, len(dataset.class_folders(source)))
+        classes = yield from dataset.find_classes(source)
+        return with_classes(config, len(classes))
     return config
 
 
@@ -272,8 +276,8 @@ def _report_progress(job: str, config: TrainingConfig, result: loop.StepResult) 
     if result is None or isinstance(result, Pause):
         yield result
         return
-    if isinstance(result, str):
-        yield wire.Notice(job=job, text=result)
+    if isinstance(result, WaitReport):
+        yield describe_wait(job, result)
         return
     if result.notice:
         yield wire.Notice(job=job, text=result.notice)
@@ -321,7 +325,7 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
     card = loaded.card
     loading = load_data(Path(command.source), card.shape, card.sample_rate, card.label_columns, card.preparation)
     data = yield from without_reports(loading)
-    learned, test = _training_and_test(data, loaded.model)
+    learned, test = training_and_test(data, loaded.model)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))
     (test,) = yield from _with_signals(followed_signal_of(loaded), test)
@@ -358,7 +362,7 @@ def _unlike_training(data: TrainingData, count: int) -> torch.Tensor | None:
     return torch.from_numpy(likeness.unlike_training(list(data.test[:count]), list(data.train), cycles=cycles))
 
 
-def _training_and_test(
+def training_and_test(
     data: TrainingData, model: Model, *, varied: bool = False
 ) -> tuple[TrainingExamples, TrainingExamples] | tuple[TrainingRecordings, TrainingRecordings]:
     """Split data into training and held-out examples, with classes if the model has them.

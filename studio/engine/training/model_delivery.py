@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from studio.engine.events import EventSteps, Pause
-from studio.engine.training.waiting import keep_trying
+from studio.engine.training.waiting import WaitReport, keep_trying
 from studio.library import storage
 from studio.wire import messages as wire
 
@@ -36,4 +36,9 @@ def _write_model(job: str, path: Path, file: bytes) -> EventSteps:
 def keep_saving(job: str, save: Callable[[], object]) -> EventSteps:
     """Call `save` until the disk takes its files, and tell the user why it waits."""
     for waiting in keep_trying(save):
-        yield waiting if isinstance(waiting, Pause) else wire.Notice(job=job, text=waiting)
+        yield waiting if isinstance(waiting, Pause) else describe_wait(job, waiting)
+
+
+def describe_wait(job: str, report: WaitReport) -> wire.TrainingWaits:
+    """Return a report of waiting as a message."""
+    return wire.TrainingWaits(job=job, reason=report.reason, text=report.text)

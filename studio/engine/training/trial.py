@@ -41,7 +41,7 @@ CHECKPOINT_COPIES = 4
 
 def prepare_training(command: wire.PrepareTraining, device: ComputeDevice) -> EventSteps:
     """Return the config of a training and measure its cost if that is asked. Raises BadTrainingConfig."""
-    config = _make_config(command)
+    config = yield from _make_config(command)
     yield wire.TrainingPrepared(
         job=command.job,
         config=config_to_dict(config),
@@ -84,7 +84,7 @@ def measure_weights(config: TrainingConfig) -> int:
     return sum(p.numel() * BYTES_EACH for p in model.parameters())
 
 
-def _make_config(command: wire.PrepareTraining) -> TrainingConfig:
+def _make_config(command: wire.PrepareTraining) -> Generator[None, None, TrainingConfig]:
     source = Path(command.source)
     if command.start_model:
         config = configs.config_from_model("model", source, models.find_model(command.start_model).card)
@@ -94,7 +94,8 @@ def _make_config(command: wire.PrepareTraining) -> TrainingConfig:
         )
     config = configs.with_changes(config, command.recipe, command.plan, command.preparation, command.augmentation)
     if config.preparation.folders_as_classes:
-        config = configs.with_classes(config, len(dataset.class_folders(source)))
+        classes = yield from dataset.find_classes(source)
+        config = configs.with_classes(config, len(classes))
     return config
 
 

@@ -15,7 +15,7 @@ from studio.engine.generation import encoding, inpainting, sampling
 from studio.engine.generation.sampling import ModelCache
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint
-from studio.engine.training.jobs import _training_and_test as training_and_test
+from studio.engine.training.jobs import training_and_test
 from studio.engine.training.pyramid_export import make_pyramid
 from studio.library import models
 from studio.media.dataset import load_dataset

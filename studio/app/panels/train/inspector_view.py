@@ -45,9 +45,7 @@ class AtWorkSection(Column):
         self.setVisible(shown is not None and self._state.page.get() != "run")
         if shown is not None:
             self.title.show_text(shown.title)
-            progress = run.progress.get()
-            phase = wording.PHASE_WORDS.get(run.phase.get(), "")
-            self.progress.show_text(wording.progress_text(progress) if progress is not None else phase)
+            self.progress.show_text(wording.progress_text(run))
 
 
 class FolderSection(Column):
@@ -130,13 +128,12 @@ class ModelSection(Column):
         )
         self.ending_note = Label("", "note", wrap=True)
         self.add_section("Model")
-        self.family_note = Label("Only families that learn classes are offered.", "note", wrap=True)
         self.rows.addLayout(make_form(theme, [("Name", self.name), ("Family", self.family), ("Start", self.start)]))
         self._where = QWidget()
         where = make_form(theme, [("Where", self.computer)])
         where.setContentsMargins(0, 0, 0, 0)
         self._where.setLayout(where)
-        self.add_widgets(self._where, self.family_note, self.preset, self.cost, self.measured, self.recipe)
+        self.add_widgets(self._where, self.preset, self.cost, self.measured, self.recipe)
         self.add_section("When to stop")
         self.add_widgets(self.ending, self.ending_note)
         bind(self, settings.title, self._show_name)
@@ -144,7 +141,6 @@ class ModelSection(Column):
         self.name.editingFinished.connect(lambda: settings.set_title(self.name.text()))
         bind(self, settings.family, self._show_family, self.family.activated, self._choose_family)
         bind(self, state.folder.report, self._show_family)
-        bind(self, state.preparation.has_classes, self._show_family)
         bind(self, state.preparation.has_classes, self._show_start)
         bind(self, settings.start_model, self._show_start, self.start.activated, self._choose_start)
         bind(self, state.folder.report, self._show_start)
@@ -168,7 +164,6 @@ class ModelSection(Column):
         for family_use in family_uses:
             self.family.addItem(f"{family_use.use}: {family_use.title}", family_use.family)
         self.family.setCurrentIndex(self.family.findData(settings.family.get()))
-        self.family_note.setVisible(self._state.preparation.has_classes.get())
 
     def _show_presets(self, presets: tuple[str, ...]) -> None:
         for preset in PRESETS:

@@ -11,7 +11,6 @@ from studio.app.core.observable import EngineProtocol, State, Value, of_type
 from studio.app.panels.train import wording
 from studio.app.panels.train.names import with_free_name
 from studio.app.panels.train.run import Phase, TrainingProcess
-from studio.wire.messages import TrainingProgress
 
 JOB = "queued-"
 """The beginning of the names of waiting trainings in the list of jobs."""
@@ -80,7 +79,8 @@ class TrainingQueue(State):
         for value in (self.waiting, self.is_held):
             value.changed.connect(lambda _: self._show_in_jobs())
         run.began.connect(self._follow_start)
-        run.progress.changed.connect(self._show_progress)
+        for news in (run.progress, run.wait):
+            news.changed.connect(lambda _: self._show_progress())
         run.step.changed.connect(self._note_step)
         run.ended.connect(self._follow_end)
         jobs.removal_requested.connect(lambda job: self.remove(job.removeprefix(JOB)))
@@ -144,9 +144,10 @@ class TrainingQueue(State):
             self._jobs.add_training(self._run.job, f"{shown.title} learns", shown.steps, self._run.pause)
         self.is_held.set(False)
 
-    def _show_progress(self, progress: TrainingProgress | None) -> None:
-        if progress is not None:
-            self._jobs.set_progress_text(self._run.job, wording.job_text(progress))
+    def _show_progress(self) -> None:
+        text = wording.job_text(self._run)
+        if text:
+            self._jobs.set_progress_text(self._run.job, text)
 
     def _follow_end(self) -> None:
         """Begin the next training a moment later, because a dead engine first reports whether it is started again."""

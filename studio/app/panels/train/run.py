@@ -30,14 +30,16 @@ from studio.wire.messages import (
     Train,
     TrainingProgress,
     TrainingSamples,
+    TrainingWaits,
 )
 
-Phase = Literal["none", "starting", "running", "pausing", "finishing", "paused", "finished", "failed"]
-"""`starting`: the engine reads the artworks. `pausing`, `finishing`: it takes its last step and saves."""
+Phase = Literal["none", "starting", "running", "waiting", "pausing", "finishing", "paused", "finished", "failed"]
+"""`starting`: the engine reads the artworks. `waiting`: it waits until its files can be saved. `pausing`, `finishing`:
+it takes its last step and saves."""
 PICTURE_SEEDS = tuple(range(1, 17))
 SOUND_SEEDS = (1, 2, 3)
 """The seeds whose samples are drawn. Recordings take long."""
-ACTIVE: tuple[Phase, ...] = ("starting", "running", "pausing", "finishing")
+ACTIVE: tuple[Phase, ...] = ("starting", "running", "waiting", "pausing", "finishing")
 
 
 class TrainingProcess(State):
@@ -74,6 +76,10 @@ class TrainingProcess(State):
         """Whether all of them are read."""
         self.bytes_sent: Value[tuple[int, int]] = Value((0, 0), self)
         """The bytes of the artworks that have arrived on another computer, and all bytes; zeros before the first."""
+        self.wait: Value[TrainingWaits | None] = Value(None, self)
+        """Why the run waits; None if it does not."""
+        self._awaited_phase: Phase = "running"
+        """The phase in which it continues."""
         self.compared: Value[ComparedSamples | None] = Value(None, self)
         """The newest samples beside their nearest training artworks."""
         self.verdict: Value[Verdict] = Value("Learning", self)
@@ -230,7 +236,7 @@ class TrainingProcess(State):
 
     def pause(self) -> None:
         """Save the run and pause it. Its memory is freed."""
-        if self.phase.get() not in ("starting", "running"):
+        if self.phase.get() not in ("starting", "running", "waiting"):
             return
         self.phase.set("pausing")
         if self._request.job:
@@ -334,6 +340,7 @@ class TrainingProcess(State):
             FilesExamined: lambda event: self.files_read.set(event.done),
             DatasetLoaded: lambda _: self.is_loaded.set(True),
             TrainingProgress: self._add_progress,
+            TrainingWaits: self._follow_wait,
             TrainingSamples: self._add_samples,
             SamplesCompared: self._show_compared,
             ModelPiece: self._record.add_piece,
@@ -354,6 +361,19 @@ class TrainingProcess(State):
         if event.held_out is not None:
             self._judge()
         self.progress.set(event)
+
+    def _follow_wait(self, event: TrainingWaits) -> None:
+        """Show that the run waits, or that it continues. A run that the user ends is not shown as waiting."""
+        phase = self.phase.get()
+        if event.reason and phase in ("starting", "running", "finishing"):
+            self._awaited_phase = phase
+            self.wait.set(event)
+            self.phase.set("waiting")
+        elif not event.reason:
+            self.wait.set(None)
+            if phase == "waiting":
+                self.phase.set(self._awaited_phase)
+        self.message.emit(event.text, "warn" if event.reason else "info")
 
     def _add_samples(self, event: TrainingSamples) -> None:
         self.samples = [one for one in self.samples if one.step < event.step]
@@ -435,6 +455,7 @@ class TrainingProcess(State):
         self.sampling.set(False)
         self.publishing.set("")
         self.progress.set(None)
+        self.wait.set(None)
         if phase == "paused" and not self.is_begun:  # the run has not learned, so its folder is not kept
             self._show(None)
         else:

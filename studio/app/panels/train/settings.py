@@ -39,13 +39,11 @@ class FamilyUse:
     """Its uses, in words for the user."""
     media: tuple[str, ...]
     """Its medium, as in FolderExamined.medium."""
-    has_classes: bool = True
-    """Whether it can learn classes."""
 
 
 FAMILY_USES = (
     FamilyUse("glow", "Glow", "Drag sliders", ("pictures",)),
-    FamilyUse("realnvp", "RealNVP", "Drag sliders", ("pictures",), has_classes=False),
+    FamilyUse("realnvp", "RealNVP", "Drag sliders", ("pictures",)),
     FamilyUse("pixelcnn_pp", "PixelCNN++", "Complete and grow", ("pictures",)),
     FamilyUse("gated_pixelcnn", "Gated PixelCNN", "Complete and grow", ("pictures",)),
     FamilyUse("wavenet", "WaveNet", "Play", ("recordings",)),
@@ -149,12 +147,8 @@ class TrainingSettings(State):
         self._change("colours", grey=grey, start_model="")
 
     def choose_classes(self, on: bool) -> None:
-        """Learn sub-folders as classes, with a family that can, or learn without classes."""
-        able = [each.family for each in FAMILY_USES if each.has_classes and self._suits(each)]
-        if on and self.family.get() not in able:
-            self._change("classes", has_classes=on, start_model="", family=able[0], recipe={})
-        else:
-            self._change("classes", has_classes=on, start_model="")
+        """Learn sub-folders as classes, or learn without classes."""
+        self._change("classes", has_classes=on, start_model="")
 
     def set_title(self, title: str) -> None:
         self._change("name", gesture="name", title=title.strip()[:100])
@@ -194,8 +188,7 @@ class TrainingSettings(State):
 
     def family_uses(self) -> tuple[FamilyUse, ...]:
         """Return the families that can learn from the folder; all of them if it is not known yet."""
-        classes = self._preparation.has_classes.get()
-        return tuple(each for each in FAMILY_USES if self._suits(each) and (each.has_classes or not classes))
+        return tuple(each for each in FAMILY_USES if self._suits(each))
 
     def variations(self) -> list[Variation]:
         """Return the ways in which artworks are varied."""

@@ -224,7 +224,7 @@ class TrainState(PanelState):
 
     def toggle_pause(self) -> None:
         """Pause a run at work, or resume a paused one."""
-        if self.run.phase.get() == "running":
+        if self.run.phase.get() in ("running", "waiting"):
             self.run.pause()
         elif self.run.can_resume:
             self.run.resume()
@@ -314,7 +314,7 @@ class TrainState(PanelState):
     def _action_of_run(self) -> MainAction:
         phase: Phase = self.run.phase.get()
         action: MainAction = "none"
-        if phase == "running":
+        if phase in ("running", "waiting"):
             action = "pause"
         elif self.run.can_resume:
             action = "resume"

@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Mapping
 
 from studio.app.core.text import time_left
+from studio.app.panels.train import gauge
 from studio.app.panels.train.costs import size_text as bytes_text
 from studio.app.panels.train.costs import span_text
 from studio.app.panels.train.curve import Curve
@@ -12,10 +13,11 @@ from studio.app.panels.train.run import Phase, TrainingProcess
 from studio.app.panels.train.settings import FAMILY_USES
 from studio.app.panels.train.shown_run import ShownRun
 from studio.library.runs import RunSummary
-from studio.wire.messages import FolderExamined, TrainingProgress
+from studio.wire.messages import FolderExamined, TrainingProgress, WaitReason
 
 PHASE_WORDS: Mapping[Phase, str] = {
     "starting": "Reading the folder",
+    "waiting": "Waiting",
     "pausing": "Saving",
     "finishing": "Finishing",
     "paused": "Paused",
@@ -23,6 +25,18 @@ PHASE_WORDS: Mapping[Phase, str] = {
     "failed": "Stopped",
 }
 """Titles that replace the word of the gauge, by phase."""
+WAIT_WORDS: Mapping[WaitReason, str] = {
+    "space": "Waits for space on the disk",
+    "folder": "Waits for its folder",
+    "access": "Waits for a folder that can be written",
+}
+
+
+STOP_TEXT = "It stops by itself at step {step:,}, unless it gets better."
+LONGEST_ADVICE = " ".join(
+    (max(gauge.ADVICE.values(), key=len).format(things="pictures"), STOP_TEXT.format(step=1_000_000))
+)
+"""The longest text beside the title while a run learns."""
 
 
 def folder_counts(folder: FolderScan) -> list[tuple[int, str, bool]]:
@@ -96,12 +110,13 @@ def figures(run: TrainingProcess, now: datetime.datetime) -> list[tuple[str, str
     found = [("", "")] * 5
     if len(held_out):
         found[0] = (f"{held_out[-1, 1]:.2f}", f"{unit}, held-out")
-    if progress is not None and progress.seconds_left:
+    moves = progress is not None and run.phase.get() != "waiting"
+    if progress is not None and progress.seconds_left and moves:
         end = now + datetime.timedelta(seconds=progress.seconds_left)
         found[1] = (span_text(progress.seconds_left), f"left, done at about {end:%H:%M}")
     if seconds:
         found[2] = (span_text(seconds), f"so far, {_saved_text(progress)}")
-    if progress is not None and progress.rate:
+    if progress is not None and progress.rate and moves:
         rate = f"{progress.rate:,.0f}" if progress.rate >= 10 else f"{progress.rate:.1f}"
         found[3] = (rate, f"{_unit(shown)} a second")
     if run.copied:
@@ -109,15 +124,27 @@ def figures(run: TrainingProcess, now: datetime.datetime) -> list[tuple[str, str
     return found
 
 
-def job_text(progress: TrainingProgress) -> str:
-    """Return `Step 1,200 · about 4 min left`, which fits into the queue."""
+def job_text(run: TrainingProcess) -> str:
+    """Return `Step 1,200 · about 4 min left`, or why the run waits, which fits into the queue."""
+    wait, progress = run.wait.get(), run.progress.get()
+    if wait is not None:
+        return WAIT_WORDS[wait.reason]
+    return _step_text(progress) if progress is not None else ""
+
+
+def _step_text(progress: TrainingProgress) -> str:
     left = f" · {time_left(progress.seconds_left)} left" if progress.seconds_left else ""
     return f"Step {progress.step:,}{left}"
 
 
-def progress_text(progress: TrainingProgress) -> str:
-    """Return `Step 1,200 · about 4 min left · saved 20 s ago`."""
-    return f"{job_text(progress)} · {_saved_text(progress)}"
+def progress_text(run: TrainingProcess) -> str:
+    """Return `Step 1,200 · about 4 min left · saved 20 s ago`, or what a run does that takes no steps."""
+    progress = run.progress.get()
+    if run.wait.get() is not None:
+        return job_text(run)
+    if progress is None:
+        return PHASE_WORDS.get(run.phase.get(), "")
+    return f"{_step_text(progress)} · {_saved_text(progress)}"
 
 
 def _saved_text(progress: TrainingProgress | None) -> str:
@@ -152,6 +179,9 @@ def head_text(run: TrainingProcess, reason: str, things: str) -> str:
     match run.phase.get():
         case "starting":
             return _reading_text(run)
+        case "waiting":
+            wait = run.wait.get()
+            return wait.text if wait is not None else ""
         case "pausing":
             return "What it learned is being saved."
         case "finishing":
@@ -169,7 +199,7 @@ def head_text(run: TrainingProcess, reason: str, things: str) -> str:
 def _stop_text(curve: Curve) -> str:
     """Return when a run stops by itself; nothing if it does not."""
     stop = curve.stop_step
-    return f"It stops by itself at step {stop:,}, unless it gets better." if stop is not None else ""
+    return STOP_TEXT.format(step=stop) if stop is not None else ""
 
 
 def _reading_text(run: TrainingProcess) -> str:

@@ -77,6 +77,10 @@ class JobStarter:
                 return sample_comparison.compare_samples(command, self.model_cache)
             case wire.MakePyramid():
                 return pyramid_export.make_pyramid(command, self.device)
+            case wire.PackArtworks():
+                return jobs.pack_artworks(command)
+            case wire.MeasureTraining():
+                return trial.measure_training(command, self.device)
             case wire.FindFile():
                 return self.find_file(command)
             case wire.StoreFile():

@@ -22,7 +22,7 @@ from studio.wire.records import (
     Temperature,
     Text,
 )
-from studio.wire.transfer import FindFile, KeepAlive, StoreFile
+from studio.wire.transfer import FindFile, KeepAlive, MeasureTraining, PackArtworks, StoreFile
 
 
 class DrawPictures(Command, frozen=True, kw_only=True):
@@ -287,6 +287,9 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     All are compared with the training artworks."""
     samples_at_end: bool = False
     """Whether they are drawn only once, after the last step."""
+    is_remote: bool = False
+    """Whether the window runs on another computer. The source is then a file of packed artworks, the run's folder is
+    named by its name alone, and the model is sent back as ModelPiece …, ModelWritten."""
 
 
 class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"):
@@ -315,6 +318,8 @@ class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"
     """How files become artworks: `studio.media.preparation.Preparation` by `msgspec.to_builtins`."""
     augmentation: dict[str, Any] = {}
     """How artworks are varied: `studio.engine.training.augmentation.Augmentation` by `msgspec.to_builtins`."""
+    measures: bool = True
+    """Whether the cost is measured by this engine; otherwise another one is asked by MeasureTraining."""
 
 
 class SteerTraining(Command, frozen=True, kw_only=True, tag="steer_training"):
@@ -404,6 +409,8 @@ AnyCommand = (
     | MakePyramid
     | FindFile
     | StoreFile
+    | PackArtworks
+    | MeasureTraining
     | KeepAlive
     | Stop
     | Doctor

@@ -15,7 +15,7 @@ from studio.wire.records import (
     Temperature,
     Text,
 )
-from studio.wire.transfer import FileFound
+from studio.wire.transfer import ArtworksPacked, FileFound, ModelPiece
 
 
 class Starting(Event, frozen=True, kw_only=True, tag="starting"):
@@ -440,6 +440,8 @@ AnyEvent = (
     | ModelWritten
     | EvaluationProgress
     | FileFound
+    | ArtworksPacked
+    | ModelPiece
     | Diagnosis
     | Notice
     | Finished

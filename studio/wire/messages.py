@@ -98,9 +98,13 @@ from studio.wire.records import (
 )
 from studio.wire.transfer import (
     MAX_PIECE_BYTES,
+    ArtworksPacked,
     FileFound,
     FindFile,
     KeepAlive,
+    MeasureTraining,
+    ModelPiece,
+    PackArtworks,
     StoreFile,
 )
 
@@ -108,6 +112,10 @@ __all__ = [
     "MAX_PIECE_BYTES",
     "FileFound",
     "FindFile",
+    "ArtworksPacked",
+    "MeasureTraining",
+    "ModelPiece",
+    "PackArtworks",
     "KeepAlive",
     "StoreFile",
     "URGENCY_REQUEST",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -22,17 +23,27 @@ from studio.engine.events import EventSteps, Pause, with_progress
 from studio.engine.followed_signal import FollowedSignal, followed_signal
 from studio.engine.generation.sampling import LoadedModel, ModelCache, followed_signal_of
 from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
-from studio.engine.training import checkpoint, distance, evaluation, loop, model_export, run_lock, trial
+from studio.engine.training import (
+    checkpoint,
+    distance,
+    evaluation,
+    loop,
+    model_export,
+    packed_artworks,
+    run_lock,
+    trial,
+)
 from studio.engine.training.artwork_cache import ArtworkCache
 from studio.engine.training.attributes import attribute_values
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, check_palette, with_classes
 from studio.engine.training.loading import TrainingData, load_data, without_reports
+from studio.engine.training.model_delivery import delivery_of, describe_wait, keep_saving
 from studio.engine.training.palettes import with_palette_of_data, with_palette_of_run
 from studio.engine.training.previews import RunPreviews
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings, with_signals
 from studio.engine.training.scanning import FileMessages
 from studio.engine.training.training_run import TrainingRun
-from studio.engine.training.waiting import WaitReport, keep_trying
+from studio.engine.training.waiting import WaitReport
 from studio.library import models, runs, storage
 from studio.media import dataset
 from studio.media.pictures.image import FileRefused
@@ -60,16 +71,18 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
 
     Raises run_lock.RunLocked if another process trains the same run.
     """
-    config = msgspec.convert(command.config, TrainingConfig)
-    if config.preparation.folders_as_classes:
-        classes = yield from dataset.find_classes(Path(command.source))
-        config = with_classes(config, len(classes))
+    source = Path(command.source)
+    config = yield from _config_of(command.config, source)
     folder = Path(command.run_folder)
+    if command.is_remote:
+        folder = storage.home_folder("runs") / folder.name
+    if place := runs.read_place(folder):
+        raise BadTrainingConfig(f'"{folder.name}" is trained on "{place.computer}". Continue it in the window.')
     run_lock.check_run(folder)
     _check_memory(config, device)
     check_palette(config)
     config = with_palette_of_run(config, folder)
-    data = yield from _load_training_data(command, config)
+    data = yield from _load_training_data(command.job, source, config)
     config = yield from with_palette_of_data(config, data)
     yield wire.Notice(job=command.job, text=data.report.summary)
     not_used = len(data.report.skipped)
@@ -89,20 +102,19 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         _set_usual_signal(run, learn)
         is_same = _check_resumed(run, hash_training_data(data), force=command.force)
         run.process_group.broadcast_examples(msgspec.json.encode(config), learn)
-        output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
-        path = output / f"{config.name}.safetensors"
+        deliver = delivery_of(command, config.name)
         classes = _class_names(data, run.model)
         if command.only_export:
             _prepare_export(run, learn, watch, is_same=is_same)
         else:
             previews = RunPreviews(run, command.sample_seeds, learn, test, only_at_end=command.samples_at_end)
             results = loop.train_run(run, learn, watch, bf16=device.has_bf16)
-            export = partial(_export_snapshot, command.job, run, path, learn, classes)
+            export = partial(_export_snapshot, command.job, run, deliver, learn, classes)
             yield from _learn(command, run, results, previews, requests, export)
         card, file = model_export.make_model(run, learn, watch, test, classes)
-        yield from _write_model(command.job, path, file)
+        yield from deliver(file)
         outcome = runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact)
-        yield from _keep_trying(command.job, lambda: runs.write_outcome(folder, outcome))
+        yield from keep_saving(command.job, lambda: runs.write_outcome(folder, outcome))
         yield wire.ModelWritten(job=command.job, name=config.name, is_final=True)
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.held_out_text} on held-out artworks.')
 
@@ -122,7 +134,7 @@ def _learn(
     with contextlib.closing(results):
         for result in results:
             if not is_known:  # only now it is certain that the run is kept
-                yield from _keep_trying(command.job, lambda: runs.write_source(run.folder, source))
+                yield from keep_saving(command.job, lambda: runs.write_source(run.folder, source))
                 is_known = True
             yield from _report_progress(command.job, run.config, result)
             run.ends_early = requests.finish
@@ -137,11 +149,15 @@ def _learn(
 
 
 def _export_snapshot(
-    job: str, run: TrainingRun, path: Path, learn: TrainingExamples | TrainingRecordings, classes: tuple[str, ...]
+    job: str,
+    run: TrainingRun,
+    deliver: Callable[[bytes], EventSteps],
+    learn: TrainingExamples | TrainingRecordings,
+    classes: tuple[str, ...],
 ) -> EventSteps:
     """Write the newest weights as a model, and report it."""
     _, file = model_export.make_snapshot(run, learn, classes)
-    yield from _write_model(job, path, file)
+    yield from deliver(file)
     yield wire.ModelWritten(job=job, name=run.config.name, is_final=False)
 
 
@@ -162,19 +178,28 @@ def _prepare_export(
         loop.keep_if_best(run, learn, watch)
 
 
-def _write_model(job: str, path: Path, file: bytes) -> EventSteps:
-    """Write the file of a model as soon as the disk takes it."""
-    yield from _keep_trying(job, lambda: storage.write_file(path, file))
+def pack_artworks(command: wire.PackArtworks) -> EventSteps:
+    """Prepare the artworks of a training, and make one file of them. Raises what a training would raise."""
+    source = Path(command.source)
+    config = yield from _config_of(command.config, source)
+    data = yield from _load_training_data(command.job, source, config)
+    yield wire.DatasetLoaded(
+        job=command.job, used=data.report.used, skipped=len(data.report.skipped), duplicates=data.report.duplicates
+    )
+    if data.shards is not None:
+        raise BadTrainingConfig(f'"{data.name}" is too large to be sent. Train on this computer.')
+    file = packed_artworks.pack_artworks(data)
+    path = packed_artworks.write_packed(file)
+    yield wire.ArtworksPacked(job=command.job, path=str(path), file_hash=storage.hash_bytes(file), size=len(file))
 
 
-def _keep_trying(job: str, save: Callable[[], object]) -> EventSteps:
-    """Call `save` until the disk takes its files, and tell the user why it waits."""
-    for waiting in keep_trying(save):
-        yield waiting if isinstance(waiting, Pause) else _describe_wait(job, waiting)
-
-
-def _describe_wait(job: str, report: WaitReport) -> wire.TrainingWaits:
-    return wire.TrainingWaits(job=job, reason=report.reason, text=report.text)
+def _config_of(fields: dict[str, Any], source: Path) -> Generator[None, None, TrainingConfig]:
+    """Return the config of a message, with as many classes as the folder has now."""
+    config = msgspec.convert(fields, TrainingConfig)
+    if config.preparation.folders_as_classes and not packed_artworks.is_packed(source):
+        classes = yield from dataset.find_classes(source)
+        return with_classes(config, len(classes))
+    return config
 
 
 Examples = TrainingExamples | TrainingRecordings
@@ -221,23 +246,18 @@ def _check_memory(config: TrainingConfig, device: ComputeDevice) -> None:
 
 
 def _load_training_data(
-    command: wire.Train, config: TrainingConfig
+    job: str, source: Path, config: TrainingConfig
 ) -> Generator[wire.AnyEvent | Pause | None, None, TrainingData]:
     """Load the artworks of a config and report each file.
 
     Raises FileRefused, with the number that is needed, if there are too few.
     """
-    messages = FileMessages(command.job)
+    messages = FileMessages(job)
     done = 0
     preparer = FilePreparer(config.shown_shape, config.sample_rate, config.preparation)
     with contextlib.closing(ArtworkCache(preparer.options)) as cache:
         steps = load_data(
-            Path(command.source),
-            config.shown_shape,
-            config.sample_rate,
-            config.label_columns,
-            config.preparation,
-            cache,
+            source, config.shown_shape, config.sample_rate, config.label_columns, config.preparation, cache
         )
         try:
             while True:
@@ -269,7 +289,7 @@ def _report_progress(job: str, config: TrainingConfig, result: loop.StepResult) 
         yield result
         return
     if isinstance(result, WaitReport):
-        yield _describe_wait(job, result)
+        yield describe_wait(job, result)
         return
     if result.notice:
         yield wire.Notice(job=job, text=result.notice)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
-import safetensors.numpy
 import torch
 
 from studio import zoo
@@ -27,7 +26,6 @@ from studio.engine.training.nearest_sounds import NearestRecordings
 from studio.engine.training.recordings import TrainingRecordings
 from studio.engine.training.training_run import TrainingRun
 from studio.library import runs, storage
-from studio.library.runs import SAMPLES_FOLDER
 from studio.wire import messages as wire
 
 GAPS = (10.0, 20.0, 40.0, 80.0, 120.0)
@@ -179,9 +177,7 @@ class RunPreviews:
 
     def _write_samples(self, artworks: np.ndarray) -> None:
         progress = self._run.progress
-        folder = storage.create_folder(self._run.folder / SAMPLES_FOLDER)
-        data = safetensors.numpy.save({"artworks": artworks}, {"seconds": f"{progress.seconds:.3f}"})
-        storage.write_file(folder / f"{progress.step:08d}.safetensors", data)
+        runs.write_samples(self._run.folder, runs.RunSamples(progress.step, progress.seconds, artworks))
 
     def _keep(self, write: Callable[[], None]) -> None:
         """Write into the run's folder if the disk takes it. If not, the training itself waits, and says so."""

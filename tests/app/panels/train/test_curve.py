@@ -165,7 +165,7 @@ application.processEvents()
 before = "pyqtgraph" in sys.modules
 studio.state.show_panel("train")
 application.processEvents()
-from studio.app.panels.train.run import ShownRun
+from studio.app.panels.train.shown_run import ShownRun
 from pathlib import Path
 studio.state.train.run.shown.set(ShownRun(Path("x"), "X", "x", "glow", (3, 8, 8), 0, 10, ""))
 application.processEvents()

@@ -21,7 +21,7 @@ from studio.engine.errors import NeedsForce
 from studio.engine.events import EventSteps, Pause, with_progress
 from studio.engine.followed_signal import FollowedSignal, followed_signal
 from studio.engine.generation.sampling import LoadedModel, ModelCache, followed_signal_of
-from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
+from studio.engine.levels import DoesNotFit, TrainingExamples, examples_in_levels
 from studio.engine.training import checkpoint, distance, evaluation, loop, model_export, run_lock, trial
 from studio.engine.training.artwork_cache import ArtworkCache
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, with_classes
@@ -29,12 +29,14 @@ from studio.engine.training.loading import TrainingData, load_data, without_repo
 from studio.engine.training.previews import RunPreviews
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings, with_signals
 from studio.engine.training.scanning import FileMessages
+from studio.engine.training.streaming import STREAMED, StreamReport, open_stream
 from studio.engine.training.training_run import TrainingRun
 from studio.engine.training.waiting import keep_trying
 from studio.library import models, runs, storage
 from studio.media import dataset
 from studio.media.pictures.image import FileRefused
 from studio.media.preparing import FilePreparer
+from studio.media.shards import find_shards
 from studio.media.sounds import audio_dataset, likeness
 from studio.wire import messages as wire
 
@@ -64,8 +66,11 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
     folder = Path(command.run_folder)
     run_lock.check_run(folder)
     _check_memory(config, device)
-    data = yield from _load_training_data(command, config)
+    report = StreamReport(FileMessages(command.job))
+    data = yield from _load_training_data(command, config, report)
     yield wire.Notice(job=command.job, text=data.report.summary)
+    if data.shards is not None:
+        yield wire.Notice(job=command.job, text=STREAMED)
     not_used = len(data.report.skipped)
     yield wire.DatasetLoaded(
         job=command.job, used=data.report.used, skipped=not_used, duplicates=data.report.duplicates
@@ -73,12 +78,15 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
     with run_lock.hold_run(folder):
         run = TrainingRun(config, folder, device.torch_device, _start_weights(command))
         known, test = _training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
+        stream = open_stream(data, config, run, split_numbers(len(data.train))[1])
         known, watch = split_validation(known, data.name)
         followed = followed_signal(config.recipe, config.sample_rate, config.levels)
         learn, watch, test = yield from _with_signals(followed, known, watch, test)
         _set_usual_signal(run, learn)
         is_same = _check_resumed(run, hash_training_data(data), force=command.force)
-        run.process_group.broadcast_examples(msgspec.json.encode(config), learn)
+        sent = learn if stream is None else learn.select(slice(1))
+        run.process_group.broadcast_examples(msgspec.json.encode(config), sent)
+        run.process_group.broadcast_bytes(b"" if stream is None else msgspec.json.encode(stream.source))
         output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
         path = output / f"{config.name}.safetensors"
         classes = _class_names(data, run.model)
@@ -86,9 +94,10 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
             _prepare_export(run, learn, watch, is_same=is_same)
         else:
             previews = RunPreviews(run, command.sample_seeds, learn, test)
-            results = loop.train_run(run, learn, watch, bf16=device.has_bf16)
+            results = loop.train_run(run, learn, watch, bf16=device.has_bf16, stream=stream)
             export = partial(_export_snapshot, command.job, run, path, learn, classes)
-            yield from _learn(command, run, results, previews, requests, export)
+            files = None if stream is None else partial(report.report_files, stream)
+            yield from _learn(command, run, results, previews, requests, export, files)
         card, file = model_export.make_model(run, learn, watch, test, classes)
         yield from _write_model(command.job, path, file)
         outcome = runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact)
@@ -104,6 +113,7 @@ def _learn(
     previews: RunPreviews,
     requests: RunRequests,
     export_snapshot: Callable[[], EventSteps],
+    report_files: Callable[[], EventSteps] | None,
 ) -> EventSteps:
     """Train a run to its end, report its progress, draw its samples, and answer the user's requests."""
     runs.forget_outcome(run.folder)
@@ -115,6 +125,8 @@ def _learn(
                 yield from _keep_trying(command.job, lambda: runs.write_source(run.folder, source))
                 is_known = True
             yield from _report_progress(command.job, run.config, result)
+            if report_files is not None:
+                yield from report_files()
             run.ends_early = requests.finish
             if requests.sample or previews.is_due:
                 requests.sample = False
@@ -207,14 +219,13 @@ def _check_memory(config: TrainingConfig, device: ComputeDevice) -> None:
 
 
 def _load_training_data(
-    command: wire.Train, config: TrainingConfig
+    command: wire.Train, config: TrainingConfig, gathered: StreamReport
 ) -> Generator[wire.AnyEvent | Pause | None, None, TrainingData]:
     """Load the artworks of a config and report each file.
 
     Raises FileRefused, with the number that is needed, if there are too few.
     """
-    messages = FileMessages(command.job)
-    done = 0
+    is_remembered = find_shards(command.source) is not None
     preparer = FilePreparer(config.shape, config.sample_rate, config.preparation)
     with contextlib.closing(ArtworkCache(preparer.options)) as cache:
         steps = load_data(
@@ -224,21 +235,20 @@ def _load_training_data(
             while True:
                 report = next(steps)
                 if report is not None:
-                    messages.add(report)
-                    done += 1
-                yield messages.message(done, done)
+                    gathered.add(report, is_remembered=is_remembered)
+                yield gathered.message()
         except StopIteration as end:
-            yield messages.message(done, done, is_last=True)
+            yield gathered.message(is_last=True)
             found: TrainingData = end.value
             return found
         except dataset.TooFewArtworks as refusal:
-            yield messages.message(done, done, is_last=True)
+            yield gathered.message(is_last=True)
             needed = (
                 "At least 1 is needed." if config.sample_rate else f"At least {dataset.MIN_LEARNED + 1} are needed."
             )
             raise FileRefused(refusal.name, refusal.reason, needed) from None
         except FileRefused:
-            yield messages.message(done, done, is_last=True)
+            yield gathered.message(is_last=True)
             raise
         finally:
             steps.close()
@@ -287,6 +297,7 @@ def _check_resumed(run: TrainingRun, data: str, *, force: bool) -> bool:
                 "Restore the files as they were, or begin a new training."
             )
         progress.best_held_out = math.inf  # the best figure so far belongs to other artworks
+        progress.stream = None
     progress.data_fingerprint = data
     return is_same
 
@@ -348,15 +359,9 @@ def _training_and_test(
                 "only a WaveNet learns from recordings. Choose it, or leave the rate out for single cycles"
             )
         return to_training_recordings(data, model, varied=varied)
-    drawn = model.levels == 2 and len(model.shape) == 3
     pairs = ((data.train, data.train_labels), (data.test, data.test_labels))
     sides = [
-        TrainingExamples(
-            dequantised_levels(x, model.shape, seed) if drawn else to_levels(x, model.shape, model.levels),
-            _classes(labels, model, data.name),
-            to_levels(x, model.shape, model.levels) if drawn else None,
-        )
-        for seed, (x, labels) in enumerate(pairs)
+        examples_in_levels(x, model, _classes(labels, model, data.name), seed) for seed, (x, labels) in enumerate(pairs)
     ]
     return sides[0], sides[1]
 
@@ -398,14 +403,23 @@ def split_validation(
         raise DoesNotFit(
             f'"{name}" has {len(known)} to train on, besides those held out. At least {dataset.MIN_LEARNED} are needed'
         )
-    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(0))
-    validated = max(1, min(int(len(known) * share), most))
-    return known.select(order[validated:]), known.select(order[:validated])
+    learned, watched = split_numbers(len(known), share, most)
+    return known.select(learned), known.select(watched)
+
+
+def split_numbers(count: int, share: float = 0.05, most: int = 256) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the numbers of the artworks to learn from, and of those that validate, of so many."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    validated = max(1, min(int(count * share), most))
+    return order[validated:], order[:validated]
 
 
 def hash_training_data(data: TrainingData) -> str:
-    """Return a hash of the training data, which tells whether they changed."""
+    """Return a hash of the training data, which tells whether they changed. That of a stream is of names and sizes."""
     digest = hashlib.blake2b(digest_size=16)
+    if data.shards is not None:
+        digest.update(msgspec.json.encode(data.shards.sizes))
+        return digest.hexdigest()
     labels = () if data.train_labels is None else (data.train_labels,)
     for array in (*data.train, *labels):
         digest.update(f"{array.shape} {array.dtype}".encode())

@@ -22,6 +22,7 @@ import numpy as np
 from studio.media.dataset import is_held_out
 from studio.media.folder_scan import GONE, FileOutcome, FileReport, FolderScan, ListedFile, Listing
 from studio.media.names import display_name
+from studio.media.pictures.image import FileRefused
 from studio.media.preparing import FilePreparer, content_hash
 from studio.media.shards import ShardList, shard_state, walk_shard
 
@@ -82,7 +83,7 @@ class StreamClosed(Exception):
 
 
 class _ShardsGone(Exception):
-    """Reports that no shard is there any more."""
+    """Reports that no shard was there for a moment."""
 
 
 class PieceReader:
@@ -139,14 +140,13 @@ class PieceReader:
         If all shards are gone, wait for them, and begin the piece again.
         """
         while True:
-            try:
+            with contextlib.suppress(_ShardsGone, FileRefused):  # FileRefused: their folder was replaced
                 return self._read_piece(lane, begin)
-            except _ShardsGone:
+            while not self._shards.present:
                 self.is_waiting = True
-                while not self._shards.present:
-                    if self._closed.wait(RETRY_SECONDS):
-                        raise StreamClosed from None
-                self.is_waiting = False
+                if self._closed.wait(RETRY_SECONDS):
+                    raise StreamClosed
+            self.is_waiting = False
 
     def _read_piece(self, lane: int, begin: LanePlace) -> StreamPiece:
         place = begin
@@ -163,7 +163,7 @@ class PieceReader:
             listing = _PieceListing(path, place.offset, self._piece_files - count)
             with contextlib.closing(self._reports(listing)) as reports:
                 for report, stop in reports:
-                    if report.reason == GONE and not self._shards.present:
+                    if report.reason == GONE and self._is_passing(path):
                         raise _ShardsGone
                     count += 1
                     artwork = self._artwork_to_learn(report)
@@ -227,6 +227,10 @@ class PieceReader:
         if state == known:
             return []
         return [f'"{name}" was changed. It is learned as it is now.' if known[0] >= 0 else f'"{name}" is back.']
+
+    def _is_passing(self, path: str) -> bool:
+        """Return whether a missing shard is no fault of its own: all are gone, or it is back already."""
+        return shard_state(path)[0] >= 0 or not self._shards.present
 
     def _shards_of(self, lane: int) -> int:
         """Return how many shards of an epoch a lane has."""

@@ -139,6 +139,19 @@ def dequantised_levels(arrays: Array, shape: tuple[int, ...], seed: int) -> Tens
     return (u * 255 < grey).to(torch.uint8)
 
 
+def examples_in_levels(
+    arrays: Array, model: Model, classes: Tensor | None, seed: int, palette: Palette
+) -> TrainingExamples:
+    """Return artworks `(n, *artwork_shape(shape))` of classes (n,) as a model learns them.
+
+    Pictures of two levels become random bits, which the seed fixes. Raises DoesNotFit as `to_levels`.
+    """
+    if model.levels != 2 or len(model.shape) != 3 or palette:
+        return TrainingExamples(to_levels(arrays, model.shape, model.levels, palette), classes)
+    opened = to_levels(arrays, model.shape, model.levels)
+    return TrainingExamples(dequantised_levels(arrays, model.shape, seed), classes, opened)
+
+
 def to_arrays(x: Tensor, levels: int, palette: Palette) -> Array:
     """Return levels `(n, *shape)` as artworks for the user.
 

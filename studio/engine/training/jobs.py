@@ -22,7 +22,7 @@ from studio.engine.errors import NeedsForce
 from studio.engine.events import EventSteps, Pause, with_progress
 from studio.engine.followed_signal import FollowedSignal, followed_signal
 from studio.engine.generation.sampling import LoadedModel, ModelCache, followed_signal_of
-from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
+from studio.engine.levels import DoesNotFit, TrainingExamples, examples_in_levels
 from studio.engine.training import (
     checkpoint,
     distance,
@@ -42,6 +42,7 @@ from studio.engine.training.palettes import with_palette_of_data, with_palette_o
 from studio.engine.training.previews import RunPreviews
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings, with_signals
 from studio.engine.training.scanning import FileMessages
+from studio.engine.training.streaming import STREAMED, StreamReport, open_stream
 from studio.engine.training.training_run import TrainingRun
 from studio.engine.training.waiting import WaitReport
 from studio.library import models, runs, storage
@@ -49,6 +50,7 @@ from studio.media import dataset
 from studio.media.pictures.image import FileRefused
 from studio.media.preparation import Palette
 from studio.media.preparing import FilePreparer
+from studio.media.shards import find_shards
 from studio.media.sounds import audio_dataset, likeness
 from studio.wire import messages as wire
 
@@ -82,9 +84,12 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
     _check_memory(config, device)
     check_palette(config)
     config = with_palette_of_run(config, folder)
-    data = yield from _load_training_data(command.job, source, config)
+    report = StreamReport(FileMessages(command.job))
+    data = yield from _load_training_data(source, config, report)
     config = yield from with_palette_of_data(config, data)
     yield wire.Notice(job=command.job, text=data.report.summary)
+    if data.shards is not None:
+        yield wire.Notice(job=command.job, text=STREAMED)
     not_used = len(data.report.skipped)
     yield wire.DatasetLoaded(
         job=command.job, used=data.report.used, skipped=not_used, duplicates=data.report.duplicates
@@ -96,21 +101,25 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         if config.attributes and isinstance(data, dataset.Dataset) and isinstance(known, TrainingExamples):
             attributes = attribute_values(Path(command.source), data.train_rows, config.attributes)
             known = replace(known, attributes=attributes)
+        stream = open_stream(data, config, run, split_numbers(len(data.train))[1])
         known, watch = split_validation(known, data.name)
         followed = followed_signal(config.recipe, config.sample_rate, config.levels)
         learn, watch, test = yield from _with_signals(followed, known, watch, test)
         _set_usual_signal(run, learn)
         is_same = _check_resumed(run, hash_training_data(data), force=command.force)
-        run.process_group.broadcast_examples(msgspec.json.encode(config), learn)
+        sent = learn if stream is None else learn.select(slice(1))
+        run.process_group.broadcast_examples(msgspec.json.encode(config), sent)
+        run.process_group.broadcast_bytes(b"" if stream is None else msgspec.json.encode(stream.source))
         deliver = delivery_of(command, config.name)
         classes = _class_names(data, run.model)
         if command.only_export:
             _prepare_export(run, learn, watch, is_same=is_same)
         else:
             previews = RunPreviews(run, command.sample_seeds, learn, test, only_at_end=command.samples_at_end)
-            results = loop.train_run(run, learn, watch, bf16=device.has_bf16)
+            results = loop.train_run(run, learn, watch, bf16=device.has_bf16, stream=stream)
             export = partial(_export_snapshot, command.job, run, deliver, learn, classes)
-            yield from _learn(command, run, results, previews, requests, export)
+            files = None if stream is None else partial(report.report_files, stream)
+            yield from _learn(command, run, results, previews, requests, export, files)
         card, file = model_export.make_model(run, learn, watch, test, classes)
         yield from deliver(file)
         outcome = runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact)
@@ -126,6 +135,7 @@ def _learn(
     previews: RunPreviews,
     requests: RunRequests,
     export_snapshot: Callable[[], EventSteps],
+    report_files: Callable[[], EventSteps] | None,
 ) -> EventSteps:
     """Train a run to its end, report its progress, draw its samples, and answer the user's requests."""
     runs.forget_outcome(run.folder)
@@ -137,6 +147,8 @@ def _learn(
                 yield from keep_saving(command.job, lambda: runs.write_source(run.folder, source))
                 is_known = True
             yield from _report_progress(command.job, run.config, result)
+            if report_files is not None:
+                yield from report_files()
             run.ends_early = requests.finish
             if requests.sample or previews.is_due:
                 requests.sample = False
@@ -182,7 +194,7 @@ def pack_artworks(command: wire.PackArtworks) -> EventSteps:
     """Prepare the artworks of a training, and make one file of them. Raises what a training would raise."""
     source = Path(command.source)
     config = yield from _config_of(command.config, source)
-    data = yield from _load_training_data(command.job, source, config)
+    data = yield from _load_training_data(source, config, StreamReport(FileMessages(command.job)))
     yield wire.DatasetLoaded(
         job=command.job, used=data.report.used, skipped=len(data.report.skipped), duplicates=data.report.duplicates
     )
@@ -246,14 +258,13 @@ def _check_memory(config: TrainingConfig, device: ComputeDevice) -> None:
 
 
 def _load_training_data(
-    job: str, source: Path, config: TrainingConfig
+    source: Path, config: TrainingConfig, gathered: StreamReport
 ) -> Generator[wire.AnyEvent | Pause | None, None, TrainingData]:
     """Load the artworks of a config and report each file.
 
     Raises FileRefused, with the number that is needed, if there are too few.
     """
-    messages = FileMessages(job)
-    done = 0
+    is_remembered = find_shards(source) is not None
     preparer = FilePreparer(config.shown_shape, config.sample_rate, config.preparation)
     with contextlib.closing(ArtworkCache(preparer.options)) as cache:
         steps = load_data(
@@ -263,21 +274,20 @@ def _load_training_data(
             while True:
                 report = next(steps)
                 if report is not None:
-                    messages.add(report)
-                    done += 1
-                yield messages.message(done, done)
+                    gathered.add(report, is_remembered=is_remembered)
+                yield gathered.message()
         except StopIteration as end:
-            yield messages.message(done, done, is_last=True)
+            yield gathered.message(is_last=True)
             found: TrainingData = end.value
             return found
         except dataset.TooFewArtworks as refusal:
-            yield messages.message(done, done, is_last=True)
+            yield gathered.message(is_last=True)
             needed = (
                 "At least 1 is needed." if config.sample_rate else f"At least {dataset.MIN_LEARNED + 1} are needed."
             )
             raise FileRefused(refusal.name, refusal.reason, needed) from None
         except FileRefused:
-            yield messages.message(done, done, is_last=True)
+            yield gathered.message(is_last=True)
             raise
         finally:
             steps.close()
@@ -326,6 +336,7 @@ def _check_resumed(run: TrainingRun, data: str, *, force: bool) -> bool:
                 "Restore the files as they were, or begin a new training."
             )
         progress.best_held_out = math.inf  # the best figure so far belongs to other artworks
+        progress.stream = None
     progress.data_fingerprint = data
     return is_same
 
@@ -387,14 +398,9 @@ def training_and_test(
                 "only a WaveNet learns from recordings. Choose it, or leave the rate out for single cycles"
             )
         return to_training_recordings(data, model, varied=varied)
-    drawn = model.levels == 2 and len(model.shape) == 3 and not palette
     pairs = ((data.train, data.train_labels), (data.test, data.test_labels))
     sides = [
-        TrainingExamples(
-            dequantised_levels(x, model.shape, seed) if drawn else to_levels(x, model.shape, model.levels, palette),
-            _classes(labels, model, data.name),
-            to_levels(x, model.shape, model.levels, palette) if drawn else None,
-        )
+        examples_in_levels(x, model, _classes(labels, model, data.name), seed, palette)
         for seed, (x, labels) in enumerate(pairs)
     ]
     return sides[0], sides[1]
@@ -437,14 +443,23 @@ def split_validation(
         raise DoesNotFit(
             f'"{name}" has {len(known)} to train on, besides those held out. At least {dataset.MIN_LEARNED} are needed'
         )
-    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(0))
-    validated = max(1, min(int(len(known) * share), most))
-    return known.select(order[validated:]), known.select(order[:validated])
+    learned, watched = split_numbers(len(known), share, most)
+    return known.select(learned), known.select(watched)
+
+
+def split_numbers(count: int, share: float = 0.05, most: int = 256) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the numbers of the artworks to learn from, and of those that validate, of so many."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    validated = max(1, min(int(count * share), most))
+    return order[validated:], order[:validated]
 
 
 def hash_training_data(data: TrainingData) -> str:
-    """Return a hash of the training data, which tells whether they changed."""
+    """Return a hash of the training data, which tells whether they changed. That of a stream is of names and sizes."""
     digest = hashlib.blake2b(digest_size=16)
+    if data.shards is not None:
+        digest.update(msgspec.json.encode(data.shards.sizes))
+        return digest.hexdigest()
     labels = () if data.train_labels is None else (data.train_labels,)
     for array in (*data.train, *labels):
         digest.update(f"{array.shape} {array.dtype}".encode())

@@ -51,9 +51,7 @@ class Canvas(Autoregressive):
                 f"a seamless picture of this model has {model.margin} pixels a side or more,"
                 f" and {width} × {height} were asked for"
             )
-        super().__init__(
-            (model.shape[0], height, width), model.levels, model.net, model.conditional, model.classes
-        )
+        super().__init__((model.shape[0], height, width), model.levels, model.net, model.conditional, model.classes)
         self.reach = model.margin
         self.seamless = seamless
         self.to(model.scale_of.device).train(model.training)

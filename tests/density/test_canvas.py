@@ -30,7 +30,8 @@ def framed_pixels(canvas: Canvas, z: Tensor, c: Tensor | None = None) -> Tensor:
     for i in range(FRAME + height):
         for j in range(width + 2 * side):
             numbers = canvas.net(seen, c)[:, :, i, j]
-            x[:, 0, i, j] = canvas.conditional.draw_level(numbers, x[:, :0, i, j], noise[:, 0, i, j], torch.ones(len(z)))
+            drawn = canvas.conditional.draw_level(numbers, x[:, :0, i, j], noise[:, 0, i, j], torch.ones(len(z)))
+            x[:, 0, i, j] = drawn
             seen[:, 0, i, j] = canvas.conditional.network_input(x[:, 0, i, j].to(z))
         if canvas.seamless:
             for j in (*range(side), *range(width + side, width + 2 * side)):

@@ -123,11 +123,13 @@ class JobStarter:
         yield from self._run_adjustable(drawing)
 
     def _model_of(self, command: wire.DrawPictures) -> sampling.LoadedModel:
-        """Return the model of a command, or the mixture of its two models, for pictures of the requested size."""
+        """Return the model of a command, or the mixture of its two models, for pictures of the command's size."""
         loaded = self.model_cache.get_model(command.model)
         if command.second_model:
             loaded = sampling.mix_loaded(loaded, self.model_cache.get_model(command.second_model))
-        if command.canvas_size is not None:
+        if isinstance(command, wire.Inpaint):
+            return canvas.suited_to(loaded, command.picture)
+        if isinstance(command, wire.Sample) and command.canvas_size is not None:
             return canvas.on_canvas(loaded, command.canvas_size, seamless=command.seamless)
         return loaded
 
@@ -250,7 +252,7 @@ class JobStarter:
     def score(self, command: wire.Score) -> EventSteps:
         """Compute the bits of an artwork, in all and at each place."""
         yield None
-        loaded = self.model_cache.get_model(command.model)
+        loaded = canvas.suited_to(self.model_cache.get_model(command.model), command.picture)
         for found in inpainting.score_artwork(loaded, command.picture, command.label):
             if found is None:
                 yield None

@@ -44,14 +44,15 @@ class DrawPictures(Command, frozen=True, kw_only=True):
     """(height, width) float32, 0 to 1: the factor of the share at each pixel."""
     report_entropy: bool = False
     """Whether to report the entropy of each pixel before it was drawn, if the model draws pixel by pixel."""
-    canvas_size: tuple[CanvasSide, CanvasSide] | None = None
-    """(height, width) of the pictures, for a model without borders; None for the model's own size."""
-    seamless: bool = False
-    """Whether the right edge of a canvas continues at its left edge, and the lower edge at the upper one."""
 
 
 class Sample(DrawPictures, frozen=True, kw_only=True, tag="sample"):
     """Draw one picture for each seed. Answers: PicturesPreview …, then one ending."""
+
+    canvas_size: tuple[CanvasSide, CanvasSide] | None = None
+    """(height, width) of the pictures, for a model without borders; None for the model's own size."""
+    seamless: bool = False
+    """Whether the right edge of a canvas continues at its left edge, and the lower edge at the upper one."""
 
 
 class Inpaint(DrawPictures, frozen=True, kw_only=True, tag="inpaint"):
@@ -61,7 +62,7 @@ class Inpaint(DrawPictures, frozen=True, kw_only=True, tag="inpaint"):
     """
 
     picture: Array
-    """(height, width, channels) uint8, in the model's own shape."""
+    """(height, width, channels) uint8, in the model's own shape; in any size for a model without borders."""
     mask: Array
     """(height, width) uint8: above 0 in the part that is replaced."""
 
@@ -161,7 +162,7 @@ class Score(Command, frozen=True, kw_only=True, tag="score"):
     urgency: ClassVar[int] = URGENCY_ADDITION
     model: ModelName
     picture: Array
-    """The picture as in Encode."""
+    """The picture as in Encode; in any size for a model without borders."""
     label: Count | None = None
 
 

@@ -82,7 +82,7 @@ class ShardBlocks:
         self._group = group
         self.source = source
         self._classes = {name: number for number, name in enumerate(source.classes)}
-        preparer = FilePreparer(config.shape, config.sample_rate, config.preparation)
+        preparer = FilePreparer(config.shown_shape, config.sample_rate, config.preparation)
         self._reader = PieceReader(
             ShardList(source.folder, source.paths),
             preparer,

@@ -101,8 +101,6 @@ class ShardBlocks:
         self._reading: Future[list[StreamPiece]] | None = None
         self._read_from: tuple[LanePlace, ...] = ()
         """The places from which it reads."""
-        self._empty_from: tuple[LanePlace, ...] | None = None
-        """The places from which nothing could be learned."""
         self._files: list[FileOutcomeLine] = []
 
     def make_ready(
@@ -119,7 +117,7 @@ class ShardBlocks:
         if self._place is None or wanted != self._place:  # a run that begins, is resumed or rolled back
             yield from self._load(wanted)
         assert self._place is not None
-        while step - self._place.first_step >= self._batches:
+        if step - self._place.first_step >= self._batches:
             yield from self._load(msgspec.structs.replace(self._end, first_step=step))
         found: dict[str, Any] = msgspec.to_builtins(self._place)
         return found
@@ -156,21 +154,34 @@ class ShardBlocks:
     # ── blocks ──────────────────────────────────────────────────────────────────────────────────
 
     def _load(self, place: StreamPlace) -> Generator[Pause | str | None, None, None]:
-        """Load the block at a place, and begin to read the next one."""
-        lanes = place.lanes or (LanePlace(),) * self._reader.lanes
-        if self._reading is None or self._read_from != lanes:
-            self._begin_reading(lanes)
-        assert self._reading is not None
-        yield from self._wait_for_pieces(self._reading)
-        pieces = self._exchange(self._reading.result())
-        ends = tuple(piece.end for piece in pieces)
+        """Load the block at a place, and begin to read the next one. A block has at least one whole batch."""
+        begin = ends = place.lanes or (LanePlace(),) * self._reader.lanes
         self._examples = None  # before there is room for the next ones
-        self._begin_reading(ends)
         self._place = place
-        self._examples = yield from self._to_examples(pieces, place.block)
-        self._batches = 0 if self._examples is None else batches_in_block(self._examples, self._config.plan)
-        self._check_for_artworks(lanes, ends)
-        yield from self._note_files(pieces, lanes, ends)
+        self._end = msgspec.structs.replace(place, block=place.block + 1)
+        self._batches = 0
+        pieces: list[StreamPiece] = []
+        while not self._batches:
+            if self._reading is None or self._read_from != ends:
+                self._begin_reading(ends)
+            assert self._reading is not None
+            yield from self._wait_for_pieces(self._reading)
+            more = self._exchange(self._reading.result())
+            pieces += more
+            before, ends = ends, tuple(piece.end for piece in more)
+            self._begin_reading(ends)
+            yield from self._note_files(more, before, ends)
+            self._examples = yield from self._to_examples(pieces, place.block)
+            if self._examples is not None:
+                self._batches = batches_in_block(self._examples, self._config.plan)
+            elif self._have_passed_all(begin, ends):
+                hint = "What was learned is saved. Restore the shards."
+                raise FileRefused(self._name, "has nothing to learn from any more", hint)
+
+    def _have_passed_all(self, begin: tuple[LanePlace, ...], end: tuple[LanePlace, ...]) -> bool:
+        """Return whether every shard lies between some places of all lanes."""
+        epochs = self._reader.epoch_of
+        return min(epochs(lane, end[lane]) - epochs(lane, begin[lane]) for lane in range(len(end))) > 1
 
     def _begin_reading(self, lanes: tuple[LanePlace, ...]) -> None:
         """Read the pieces of this process from these places on, in the thread."""
@@ -221,35 +232,19 @@ class ShardBlocks:
         follow = followed_signal(self._config.recipe, self._config.sample_rate, self._config.levels)
         return sounds if follow is None else (yield from with_signals(sounds, follow))
 
-    def _check_for_artworks(self, begin: tuple[LanePlace, ...], end: tuple[LanePlace, ...]) -> None:
-        """Raise FileRefused if a whole epoch had nothing to learn from."""
-        if self._batches:
-            self._empty_from = None
-            return
-        self._empty_from = self._empty_from or begin
-        epochs = self._reader.epoch_of
-        passed = (epochs(lane, at) - epochs(lane, self._empty_from[lane]) for lane, at in enumerate(end))
-        if min(passed) > 1:
-            raise FileRefused(
-                self._name, "has nothing to learn from any more", "What was learned is saved. Restore the shards."
-            )
-
     def _note_files(
         self, pieces: list[StreamPiece], begin: tuple[LanePlace, ...], end: tuple[LanePlace, ...]
     ) -> Generator[str, None, None]:
         """Keep the outcomes of files, count them, and yield sentences for the user."""
-        assert self._place is not None
         files = [file for piece in pieces for file in piece.files]
         self._files += files
-        used = sum(file.outcome in USED for file in files)
-        self._end = StreamPlace(
-            self._place.block + 1, 0, end, self._place.used + used, self._place.unused + len(files) - used
-        )
+        used = self._end.used + sum(file.outcome in USED for file in files)
+        unused = self._end.unused + sum(file.outcome not in USED for file in files)
+        self._end = msgspec.structs.replace(self._end, lanes=end, used=used, unused=unused)
         for piece in pieces:
             yield from piece.notices
         epochs = [min(itertools.starmap(self._reader.epoch_of, enumerate(places))) for places in (begin, end)]
         if epochs[0] == 0 < epochs[1]:
-            used, unused = self._end.used, self._end.unused
             yield f"All shards were read once: {used:,} files are used, {unused:,} are not."
 
 

@@ -148,7 +148,7 @@ def examples_in_levels(
     """
     if model.levels != 2 or len(model.shape) != 3 or palette:
         return TrainingExamples(to_levels(arrays, model.shape, model.levels, palette), classes)
-    opened = to_levels(arrays, model.shape, model.levels)
+    opened = to_levels(arrays, model.shape, model.levels, palette)
     return TrainingExamples(dequantised_levels(arrays, model.shape, seed), classes, opened)
 
 

@@ -238,11 +238,12 @@ class PieceReader:
 
     def _shard_at(self, lane: int, number: int) -> str:
         epoch, index = divmod(number, self._shards_of(lane))
-        if self._order[0] != epoch:
+        known, order = self._order
+        if known != epoch:
             order = list(self._shards.paths)
             random.Random(f"{self._seed}/{epoch}").shuffle(order)
             self._order = epoch, order
-        return self._order[1][lane + index * self.lanes]
+        return order[lane + index * self.lanes]
 
 
 class _PieceListing:

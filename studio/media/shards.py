@@ -116,6 +116,12 @@ def find_shards(source: Path | str) -> ShardList | None:
     return ShardList(os.path.dirname(path), tuple(found))
 
 
+def named_source(source: Path) -> Path:
+    """Return the folder of a pattern of shards, which has a name for people, and any other source as it is."""
+    shards = find_shards(source)
+    return source if shards is None or os.path.lexists(source) else Path(shards.folder)
+
+
 def scan_source(
     source: Path, preparer: FilePreparer, store: ArtworkStore | None = None, files: Listing | None = None
 ) -> FolderScan:

@@ -443,8 +443,8 @@ def split_validation(
         raise DoesNotFit(
             f'"{name}" has {len(known)} to train on, besides those held out. At least {dataset.MIN_LEARNED} are needed'
         )
-    learned, watched = split_numbers(len(known), share, most)
-    return known.select(learned), known.select(watched)
+    numbers = split_numbers(len(known), share, most)
+    return known.select(numbers[0]), known.select(numbers[1])
 
 
 def split_numbers(count: int, share: float = 0.05, most: int = 256) -> tuple[torch.Tensor, torch.Tensor]:

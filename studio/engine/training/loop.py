@@ -153,6 +153,9 @@ def _wait_for_batch(run: TrainingRun, stream: ShardBlocks, clock: TrainingClock)
         except StopIteration as end:
             progress.stream = end.value
             return
+        if isinstance(waiting, str):
+            run.notices.append(waiting)
+            continue
         if not stream.is_waiting:
             yield waiting
             continue

@@ -25,6 +25,7 @@ from studio.engine.training.batches import batch_of_block, batches_in_block, cut
 from studio.engine.training.config import TrainingConfig
 from studio.engine.training.distributed import ProcessGroup
 from studio.engine.training.recordings import TrainingRecordings, recordings_in_levels, with_signals
+from studio.engine.training.waiting import WaitReport
 from studio.media.folder_scan import STEP_SECONDS
 from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused
@@ -32,8 +33,11 @@ from studio.media.preparing import FilePreparer
 from studio.media.shard_stream import RETRY_SECONDS, FileOutcomeLine, LanePlace, PieceReader, StreamPiece
 from studio.media.shards import ShardList
 
-GONE = "The shards are gone, so the training waits. Nothing is lost. Bring them back, and it continues by itself."
-BACK = "The shards are back. The training continues."
+GONE = WaitReport(
+    "folder",
+    "The shards are gone, so the training waits. Nothing is lost. Bring them back, and it continues by itself.",
+)
+BACK = WaitReport("", "The shards are back. The training continues.")
 SMALLEST_BLOCK = 4
 """The batches that a block must have room for."""
 FIRST_SEED = 2
@@ -101,16 +105,14 @@ class ShardBlocks:
         self._reading: Future[list[StreamPiece]] | None = None
         self._read_from: tuple[LanePlace, ...] = ()
         """The places from which it reads."""
-        self._empty_from: tuple[LanePlace, ...] | None = None
-        """The places from which nothing could be learned."""
         self._files: list[FileOutcomeLine] = []
 
     def make_ready(
         self, place: Mapping[str, Any] | None, step: int
-    ) -> Generator[Pause | str | None, None, dict[str, Any]]:
+    ) -> Generator[Pause | WaitReport | str | None, None, dict[str, Any]]:
         """Have the block with the batch of a step ready; return the place that a checkpoint must hold.
 
-        Yields Pauses while it is read, and sentences for the user. Raises FileRefused if there is nothing to learn.
+        Yields Pauses while it is read, why it waits, and sentences for the user. Raises FileRefused if there is nothing to learn.
 
         Arguments
             place: of the run, as its checkpoint holds it; None for a new run
@@ -119,7 +121,7 @@ class ShardBlocks:
         if self._place is None or wanted != self._place:  # a run that begins, is resumed or rolled back
             yield from self._load(wanted)
         assert self._place is not None
-        while step - self._place.first_step >= self._batches:
+        if step - self._place.first_step >= self._batches:
             yield from self._load(msgspec.structs.replace(self._end, first_step=step))
         found: dict[str, Any] = msgspec.to_builtins(self._place)
         return found
@@ -155,22 +157,35 @@ class ShardBlocks:
 
     # ── blocks ──────────────────────────────────────────────────────────────────────────────────
 
-    def _load(self, place: StreamPlace) -> Generator[Pause | str | None, None, None]:
-        """Load the block at a place, and begin to read the next one."""
-        lanes = place.lanes or (LanePlace(),) * self._reader.lanes
-        if self._reading is None or self._read_from != lanes:
-            self._begin_reading(lanes)
-        assert self._reading is not None
-        yield from self._wait_for_pieces(self._reading)
-        pieces = self._exchange(self._reading.result())
-        ends = tuple(piece.end for piece in pieces)
+    def _load(self, place: StreamPlace) -> Generator[Pause | WaitReport | str | None, None, None]:
+        """Load the block at a place, and begin to read the next one. A block has at least one whole batch."""
+        begin = ends = place.lanes or (LanePlace(),) * self._reader.lanes
         self._examples = None  # before there is room for the next ones
-        self._begin_reading(ends)
         self._place = place
-        self._examples = yield from self._to_examples(pieces, place.block)
-        self._batches = 0 if self._examples is None else batches_in_block(self._examples, self._config.plan)
-        self._check_for_artworks(lanes, ends)
-        yield from self._note_files(pieces, lanes, ends)
+        self._end = msgspec.structs.replace(place, block=place.block + 1)
+        self._batches = 0
+        pieces: list[StreamPiece] = []
+        while not self._batches:
+            if self._reading is None or self._read_from != ends:
+                self._begin_reading(ends)
+            assert self._reading is not None
+            yield from self._wait_for_pieces(self._reading)
+            more = self._exchange(self._reading.result())
+            pieces += more
+            before, ends = ends, tuple(piece.end for piece in more)
+            self._begin_reading(ends)
+            yield from self._note_files(more, before, ends)
+            self._examples = yield from self._to_examples(pieces, place.block)
+            if self._examples is not None:
+                self._batches = batches_in_block(self._examples, self._config.plan)
+            elif self._have_passed_all(begin, ends):
+                hint = "What was learned is saved. Restore the shards."
+                raise FileRefused(self._name, "has nothing to learn from any more", hint)
+
+    def _have_passed_all(self, begin: tuple[LanePlace, ...], end: tuple[LanePlace, ...]) -> bool:
+        """Return whether every shard lies between some places of all lanes."""
+        epochs = self._reader.epoch_of
+        return min(epochs(lane, end[lane]) - epochs(lane, begin[lane]) for lane in range(len(end))) > 1
 
     def _begin_reading(self, lanes: tuple[LanePlace, ...]) -> None:
         """Read the pieces of this process from these places on, in the thread."""
@@ -185,7 +200,7 @@ class ShardBlocks:
         except BaseException as error:
             reading.set_exception(error)
 
-    def _wait_for_pieces(self, reading: Future[list[StreamPiece]]) -> Generator[Pause | str | None, None, None]:
+    def _wait_for_pieces(self, reading: Future[list[StreamPiece]]) -> Generator[Pause | WaitReport | None, None, None]:
         is_waiting = False
         while not wait([reading], STEP_SECONDS).done:
             if self._reader.is_waiting != is_waiting:
@@ -221,35 +236,19 @@ class ShardBlocks:
         follow = followed_signal(self._config.recipe, self._config.sample_rate, self._config.levels)
         return sounds if follow is None else (yield from with_signals(sounds, follow))
 
-    def _check_for_artworks(self, begin: tuple[LanePlace, ...], end: tuple[LanePlace, ...]) -> None:
-        """Raise FileRefused if a whole epoch had nothing to learn from."""
-        if self._batches:
-            self._empty_from = None
-            return
-        self._empty_from = self._empty_from or begin
-        epochs = self._reader.epoch_of
-        passed = (epochs(lane, at) - epochs(lane, self._empty_from[lane]) for lane, at in enumerate(end))
-        if min(passed) > 1:
-            raise FileRefused(
-                self._name, "has nothing to learn from any more", "What was learned is saved. Restore the shards."
-            )
-
     def _note_files(
         self, pieces: list[StreamPiece], begin: tuple[LanePlace, ...], end: tuple[LanePlace, ...]
     ) -> Generator[str, None, None]:
         """Keep the outcomes of files, count them, and yield sentences for the user."""
-        assert self._place is not None
         files = [file for piece in pieces for file in piece.files]
         self._files += files
-        used = sum(file.outcome in USED for file in files)
-        self._end = StreamPlace(
-            self._place.block + 1, 0, end, self._place.used + used, self._place.unused + len(files) - used
-        )
+        used = self._end.used + sum(file.outcome in USED for file in files)
+        unused = self._end.unused + sum(file.outcome not in USED for file in files)
+        self._end = msgspec.structs.replace(self._end, lanes=end, used=used, unused=unused)
         for piece in pieces:
             yield from piece.notices
         epochs = [min(itertools.starmap(self._reader.epoch_of, enumerate(places))) for places in (begin, end)]
         if epochs[0] == 0 < epochs[1]:
-            used, unused = self._end.used, self._end.unused
             yield f"All shards were read once: {used:,} files are used, {unused:,} are not."
 
 

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject
 
 from studio.app.core.observable import State, Value
 from studio.app.panels.train.curve import Curve
-from studio.app.panels.train.run import ShownRun
+from studio.app.panels.train.shown_run import ShownRun
 from studio.library.runs import RunSummary
 from studio.wire.messages import Array
 

@@ -136,10 +136,9 @@ def check_draws_any_size(card: Card) -> None:
         )
 
 
-def progress_text(event: wire.PicturesPreview, count: int, *, by_rows: bool) -> str:
-    """Return how many of `count` pictures are finished and, if they are drawn `by_rows`, the rows of the next ones."""
-    rows = event.total - 1  # the last step computes the bits
-    return f"{event.first} of {count} finished" + (f", row {min(event.done, rows)} of {rows}" if by_rows else "")
+def progress_text(event: wire.PicturesPreview, count: int, rows: int) -> str:
+    """Return how many of `count` pictures are finished and, if they have `rows`, those of the next ones."""
+    return f"{event.first} of {count} finished" + (f", row {min(event.done, rows)} of {rows}" if rows else "")
 
 
 def enlargement_of(args: argparse.Namespace, card: Card, usual: int = 1) -> Enlargement:

@@ -52,12 +52,11 @@ def run(args: argparse.Namespace) -> int:
         label=label,
         picture=canvas,
         mask=free,
-        canvas_size=args.size,
     )
     for event in command.run_command(args, ask):
         if not isinstance(event, wire.PicturesPreview):
             continue
-        command.show_progress(arguments.progress_text(event, args.n, by_rows=True))
+        command.show_progress(arguments.progress_text(event, args.n, args.size[0]))
         if event.done < event.total:
             continue
         log_probs = event.log_prob or ()

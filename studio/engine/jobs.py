@@ -43,6 +43,8 @@ class JobStarter:
                 return self.sample(command)
             case wire.DecodeLatent():
                 return self.decode_latent(command)
+            case wire.DecodeClasses():
+                return self.decode_classes(command)
             case wire.Interpolate():
                 return self.interpolate(command)
             case wire.Encode():
@@ -75,6 +77,10 @@ class JobStarter:
                 return sample_comparison.compare_samples(command, self.model_cache)
             case wire.MakePyramid():
                 return pyramid_export.make_pyramid(command, self.device)
+            case wire.PackArtworks():
+                return jobs.pack_artworks(command)
+            case wire.MeasureTraining():
+                return trial.measure_training(command, self.device)
             case wire.FindFile():
                 return self.find_file(command)
             case wire.StoreFile():
@@ -117,11 +123,13 @@ class JobStarter:
         yield from self._run_adjustable(drawing)
 
     def _model_of(self, command: wire.DrawPictures) -> sampling.LoadedModel:
-        """Return the model of a command, or the mixture of its two models, for pictures of the requested size."""
+        """Return the model of a command, or the mixture of its two models, for pictures of the command's size."""
         loaded = self.model_cache.get_model(command.model)
         if command.second_model:
             loaded = sampling.mix_loaded(loaded, self.model_cache.get_model(command.second_model))
-        if command.canvas_size is not None:
+        if isinstance(command, wire.Inpaint):
+            return canvas.suited_to(loaded, command.picture)
+        if isinstance(command, wire.Sample) and command.canvas_size is not None:
             return canvas.on_canvas(loaded, command.canvas_size, seamless=command.seamless)
         return loaded
 
@@ -205,6 +213,20 @@ class JobStarter:
             made = yield from _decode_in_steps(loaded, z[part], None if c is None else c[part], temperatures[part])
             yield wire.PicturesPreview(job=command.job, first=at, pictures=made, done=1, total=1)
 
+    def decode_classes(self, command: wire.DecodeClasses) -> EventSteps:
+        """Draw one latent in every class, in groups."""
+        yield None
+        latent = command.point.latent
+        loaded = self.model_cache.get_model(command.model, double=latent is not None and latent.dtype.itemsize == 8)
+        if not loaded.card.classes or loaded.card.sample_rate:
+            raise DoesNotFit(f'"{loaded.card.title}" has no alphabet. Choose a model of pictures with classes')
+        z, temperature, _ = _latent_of(loaded, command.point)
+        every = torch.arange(loaded.model.classes, device=z.device)
+        group = batch_that_fits(self.device, GROUP_SIZE, loaded.bytes_each)
+        for c in torch.split(every, group):
+            made = yield from _decode_in_steps(loaded, z.expand(len(c), *z.shape), c, temperature)
+            yield wire.PicturesPreview(job=command.job, first=int(c[0]), pictures=made, done=1, total=1)
+
     def encode(self, command: wire.Encode) -> EventSteps:
         """Encode a picture in float32, and again in float64 if it does not decode back.
 
@@ -230,7 +252,7 @@ class JobStarter:
     def score(self, command: wire.Score) -> EventSteps:
         """Compute the bits of an artwork, in all and at each place."""
         yield None
-        loaded = self.model_cache.get_model(command.model)
+        loaded = canvas.suited_to(self.model_cache.get_model(command.model), command.picture)
         for found in inpainting.score_artwork(loaded, command.picture, command.label):
             if found is None:
                 yield None

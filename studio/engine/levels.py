@@ -39,11 +39,13 @@ class TrainingExamples:
 
     Attributes
         opened: the levels `(n, *shape)` that the same artworks have if a user opens them; None if those are x
+        attributes: numbers `(n, attributes)` that the data have for each artwork; None for none
     """
 
     x: Tensor
     c: Tensor | None = None
     opened: Tensor | None = None
+    attributes: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -55,8 +57,11 @@ class TrainingExamples:
 
     def select(self, index: Tensor | slice) -> "TrainingExamples":
         """Return some of the examples."""
-        opened = None if self.opened is None else self.opened[index]
-        return type(self)(self.x[index], None if self.c is None else self.c[index], opened)
+        return type(self)(*(None if each is None else each[index] for each in self._tensors))  # type: ignore[arg-type]
+
+    @property
+    def _tensors(self) -> tuple[Tensor | None, ...]:
+        return self.x, self.c, self.opened, self.attributes
 
     def batches(self, size: int) -> Iterator["TrainingExamples"]:
         """Yield all of them in order, at most `size` at a time."""
@@ -73,8 +78,7 @@ class TrainingExamples:
 
     def to(self, device: torch.device) -> "TrainingExamples":
         """Return the same examples on a device."""
-        opened = None if self.opened is None else self.opened.to(device)
-        return type(self)(self.x.to(device), None if self.c is None else self.c.to(device), opened)
+        return type(self)(*(None if each is None else each.to(device) for each in self._tensors))  # type: ignore[arg-type]
 
 
 def artwork_shape(shape: tuple[int, ...], palette: Palette) -> tuple[int, ...]:
@@ -133,6 +137,19 @@ def dequantised_levels(arrays: Array, shape: tuple[int, ...], seed: int) -> Tens
     grey = to_levels(arrays, shape, 256, ())
     u = torch.rand(grey.shape, generator=torch.Generator().manual_seed(seed))
     return (u * 255 < grey).to(torch.uint8)
+
+
+def examples_in_levels(
+    arrays: Array, model: Model, classes: Tensor | None, seed: int, palette: Palette
+) -> TrainingExamples:
+    """Return artworks `(n, *artwork_shape(shape))` of classes (n,) as a model learns them.
+
+    Pictures of two levels become random bits, which the seed fixes. Raises DoesNotFit as `to_levels`.
+    """
+    if model.levels != 2 or len(model.shape) != 3 or palette:
+        return TrainingExamples(to_levels(arrays, model.shape, model.levels, palette), classes)
+    opened = to_levels(arrays, model.shape, model.levels, palette)
+    return TrainingExamples(dequantised_levels(arrays, model.shape, seed), classes, opened)
 
 
 def to_arrays(x: Tensor, levels: int, palette: Palette) -> Array:

@@ -15,6 +15,8 @@ from studio.media.preparation import AS_USUAL, Palette, Preparation
 ShortText = Annotated[str, Meta(max_length=500)]
 PIXEL_BY_PIXEL = frozenset({"pixelrnn", "pixelcnn", "gated_pixelcnn", "pixelcnn_pp"})
 """Families of the zoo that draw row by row, and so can keep a part and continue from there."""
+CLASS_IN_EVERY_NETWORK = frozenset({"maf", "iaf", "realnvp"})
+"""Families of flows that tell the class to each of their networks."""
 SAMPLE_BY_SAMPLE = frozenset({"wavenet"})
 """Families of the zoo that make a sound sample by sample."""
 Group = Literal["", "study"]
@@ -135,6 +137,12 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     def class_names(self) -> tuple[str, ...]:
         """Return the names of its classes, for the user."""
         return tuple(name.replace("_", " ") for name in self.classes)
+
+    @property
+    def has_alphabet(self) -> bool:
+        """Return whether one latent is one style in every class, because the class reaches every network of a flow."""
+        reaches_all = self.family in CLASS_IN_EVERY_NETWORK or bool(self.recipe.get("class_in_couplings"))
+        return bool(self.classes) and self.medium == "picture" and reaches_all
 
     @property
     def class_groups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -1,6 +1,7 @@
 """Encode works as PNG, WAV and FLAC files that carry their recipe, and as sheets. No file is written here."""
 
 import io
+import math
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -228,6 +229,11 @@ def _encode_chunk(key: bytes, body: bytes) -> bytes:
     if len(key) != 4:
         raise ValueError(f"the key of a chunk has four letters, not {len(key)}")
     return key + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
+
+
+def sheet_columns(count: int) -> int:
+    """Return the columns of a sheet with about as many rows as columns."""
+    return max(1, round(math.sqrt(count)))
 
 
 def arrange_sheet(

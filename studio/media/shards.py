@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from studio.media import decoder
 from studio.media.file_part import FilePart
 from studio.media.folder_scan import STEP_SECONDS, ArtworkStore, FolderScan, ListedFile, Listing, walk_files
@@ -34,6 +36,12 @@ SPREAD = 64
 """Files that are taken from a shard before the next one has its turn, if all are looked into."""
 SPREAD_SHARDS = 256
 """The number of shards from which on they are looked into in a random order."""
+MAX_OPENED = 20_000
+"""The most artworks of shards that are loaded before a training: they take half a minute, and a tenth is held out."""
+MAX_OPENED_BYTES = 2**27
+"""The most bytes of them."""
+LEAST_OPENED = 16
+"""The fewest of them, however long, so that some are held out."""
 TEXT_ENDINGS = (".txt",)
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _ASIDE = (*LABEL_ENDINGS, *TEXT_ENDINGS)
@@ -59,6 +67,35 @@ class ShardList:
         return [(os.path.basename(path), shard_state(path)[0]) for path in self.paths]
 
 
+class Opening:
+    """Counts the artworks of shards that are loaded before a training, until the others are read as a stream.
+
+    Arguments
+        shards: None for a folder, which is loaded whole
+    """
+
+    def __init__(self, shards: ShardList | None) -> None:
+        self._shards = shards
+        self._count = 0
+        self._bytes = 0
+
+    def add(self, artwork: np.ndarray) -> None:
+        """Count an artwork."""
+        self._count += 1
+        self._bytes += artwork.nbytes
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether enough is loaded to begin with."""
+        is_large = self._bytes >= MAX_OPENED_BYTES and self._count >= LEAST_OPENED
+        return self._shards is not None and (self._count >= MAX_OPENED or is_large)
+
+    @property
+    def rest(self) -> ShardList | None:
+        """Return the shards if they hold more than is loaded."""
+        return self._shards if self.is_complete else None
+
+
 def find_shards(source: Path | str) -> ShardList | None:
     """Return the shards that a source names; None if it is something else.
 
@@ -77,6 +114,12 @@ def find_shards(source: Path | str) -> ShardList | None:
         return None
     found = [path] if os.path.lexists(path) else _expand(path)
     return ShardList(os.path.dirname(path), tuple(found))
+
+
+def named_source(source: Path) -> Path:
+    """Return the folder of a pattern of shards, which has a name for people, and any other source as it is."""
+    shards = find_shards(source)
+    return source if shards is None or os.path.lexists(source) else Path(shards.folder)
 
 
 def scan_source(

@@ -15,7 +15,7 @@ from studio.wire.records import (
     Temperature,
     Text,
 )
-from studio.wire.transfer import FileFound
+from studio.wire.transfer import ArtworksPacked, FileFound, ModelPiece
 
 
 class Starting(Event, frozen=True, kw_only=True, tag="starting"):
@@ -345,7 +345,7 @@ class TrainingSamples(Answer, frozen=True, kw_only=True, tag="training_samples")
     seconds: float
     """Seconds of training until then."""
     artworks: Array
-    """(n, height, width, channels) uint8, or (n, samples) int16."""
+    """(n, height, width, channels) uint8, or (n, samples) int16; n is 0 if there was too little memory."""
 
 
 class SamplesCompared(Answer, frozen=True, kw_only=True, tag="samples_compared"):
@@ -440,6 +440,8 @@ AnyEvent = (
     | ModelWritten
     | EvaluationProgress
     | FileFound
+    | ArtworksPacked
+    | ModelPiece
     | Diagnosis
     | Notice
     | Finished

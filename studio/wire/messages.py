@@ -14,6 +14,7 @@ from studio.wire.commands import (
     AnyCommand,
     CompareSamples,
     ComputeBits,
+    DecodeClasses,
     DecodeLatent,
     Doctor,
     DrawPictures,
@@ -97,9 +98,13 @@ from studio.wire.records import (
 )
 from studio.wire.transfer import (
     MAX_PIECE_BYTES,
+    ArtworksPacked,
     FileFound,
     FindFile,
     KeepAlive,
+    MeasureTraining,
+    ModelPiece,
+    PackArtworks,
     StoreFile,
 )
 
@@ -107,6 +112,10 @@ __all__ = [
     "MAX_PIECE_BYTES",
     "FileFound",
     "FindFile",
+    "ArtworksPacked",
+    "MeasureTraining",
+    "ModelPiece",
+    "PackArtworks",
     "KeepAlive",
     "StoreFile",
     "URGENCY_REQUEST",
@@ -145,6 +154,7 @@ __all__ = [
     "CHUNK_SECONDS",
     "URGENCY_PLAYBACK",
     "PROTOCOL_VERSION",
+    "DecodeClasses",
     "Interpolate",
     "StreamSound",
     "LatentPoint",

@@ -116,7 +116,7 @@ def test_recordings_in_shards_are_those_of_the_folder(tmp_path: Path) -> None:
 def test_only_so_many_artworks_are_loaded_and_some_of_each_shard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset, "MAX_OPENED", 30)
+    monkeypatch.setattr("studio.media.shards.MAX_OPENED", 30)
     monkeypatch.setattr("studio.media.shards.SPREAD", 4)
     source = write_pictures(tmp_path, 60, 3)
     reports = []

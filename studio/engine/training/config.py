@@ -11,10 +11,12 @@ import torch
 from msgspec import Meta
 
 from studio import zoo
+from studio.engine.training.attributes import Attribute
 from studio.engine.training.augmentation import Augmentation
 from studio.library import earlier_keys
 from studio.library.card import Card, Group
 from studio.media.preparation import AS_USUAL, MAX_COLOURS, Palette, Preparation
+from studio.media.shards import named_source
 
 
 class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +87,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
     preparation: Preparation = AS_USUAL
     """How the files of a folder become artworks; a pack is prepared already."""
     augmentation: Augmentation = Augmentation()
+    attributes: Annotated[tuple[Attribute, ...], Meta(max_length=12)] = ()
+    """What a pack says of its artworks that becomes sliders, such as the weight of a letter."""
 
     @property
     def shown_shape(self) -> tuple[int, ...]:
@@ -143,6 +147,7 @@ def config_for_data(
         raise BadTrainingConfig(f'There is no family "{family}". There are: {", ".join(zoo.FAMILIES)}.')
     if preset not in known.presets:
         raise BadTrainingConfig(f'There is no preset "{preset}". There are: {", ".join(known.presets)}.')
+    source = named_source(source)
     fields = {
         "name": name,
         "title": _title(name),
@@ -181,7 +186,7 @@ def config_from_model(name: str, source: Path, card: Card) -> TrainingConfig:
     rate = usual.plan.learning_rate * FINE_TUNING_RATE
     return msgspec.structs.replace(
         usual,
-        training_data=f"{source.name}, after {card.training_data}"[:500],
+        training_data=f"{usual.training_data}, after {card.training_data}"[:500],
         licence=f"your own, after {card.licence}"[:500],
         levels=card.levels,
         indexed=bool(card.palette),

@@ -63,7 +63,7 @@ def make_model(
     weights = _halved_weights(model, watch.to(run.device))
     whole = model.state_dict()
     model.load_state_dict({k: t.to(whole[k].dtype) for k, t in weights.items()}, strict=False)
-    found = latent_directions.principal_directions(model, learn.to(run.device))
+    names, found = _directions(run, model, learn)
     zoo.fold(model)
     figures = evaluation.measure_figures(model, test.to(run.device))
     if not all(math.isfinite(value) for _, value, _ in figures):
@@ -71,7 +71,7 @@ def make_model(
     spread = result_of(evaluation.measure_spread(model, test.to(run.device)))
     cover, seconds = draw_cover(model, run.config.temperature, run.config.palette)
     card = msgspec.structs.replace(
-        _card(run, model, figures, len(found), tuple(classes), seconds),
+        _card(run, model, figures, names, tuple(classes), seconds),
         bits_quantiles=spread,
         temperature_range=_temperature_range(model, run.config, learn),
     )
@@ -90,13 +90,27 @@ def make_snapshot(
         evaluation.update_batch_norm(model, learn.select(slice(BATCH_NORM_ARTWORKS)).to(run.device))
     zoo.plain(model)
     weights = {k: t.clone() for k, t in model.state_dict().items() if t.is_floating_point()}
-    found = latent_directions.principal_directions(model, learn.to(run.device))
+    names, found = _directions(run, model, learn)
     zoo.fold(model)
     best = run.progress.best_held_out
     value = best if math.isfinite(best) else run.progress.loss
     cover, seconds = draw_cover(model, run.config.temperature, run.config.palette, SNAPSHOT_ARTWORKS)
-    card = _card(run, model, [("bits per dimension", value, model.exact)], len(found), tuple(classes), seconds)
+    card = _card(run, model, [("bits per dimension", value, model.exact)], names, tuple(classes), seconds)
     return card, checkpoint.encode_model(card, weights, found.half(), torch.from_numpy(cover))
+
+
+def _directions(
+    run: TrainingRun, model: Model, learn: TrainingExamples | TrainingRecordings
+) -> tuple[tuple[str, ...], Tensor]:
+    """Return the names and the directions of all sliders: first the attributes of the data, then the components."""
+    known = learn.to(run.device)
+    principal = latent_directions.principal_directions(model, known)
+    numbers = tuple(str(i + 1) for i in range(len(principal)))
+    if not isinstance(known, TrainingExamples) or known.attributes is None:
+        return numbers, principal
+    named = latent_directions.attribute_directions(model, known)
+    names = tuple(attribute.name for attribute in run.config.attributes[: len(named)])
+    return (*names, *numbers), torch.cat((named, principal))
 
 
 def _best_model(run: TrainingRun) -> Model:
@@ -125,11 +139,10 @@ def _halved_weights(model: Model, watch: TrainingExamples | TrainingRecordings) 
     return half if after <= before + _SAME else full
 
 
-@torch.inference_mode()
 def draw_cover(model: Model, temperature: float, palette: Palette, count: int = 16) -> tuple[np.ndarray, float]:
     """Draw artworks of the first seeds, and measure the seconds that each of `count` took."""
     began = time.perf_counter()
-    artworks = to_arrays(model.sample(range(1, count + 1), temperature=temperature), model.levels, palette)
+    artworks = temperature_range.draw_in_parts(model, range(1, count + 1), temperature, palette)
     seconds = (time.perf_counter() - began) / count
     return artworks[:COVER_ARTWORKS], seconds
 
@@ -156,7 +169,7 @@ def _card(
     run: TrainingRun,
     model: Model,
     figures: Sequence[evaluation.Figure],
-    count: int,
+    directions: tuple[str, ...],
     classes: tuple[str, ...],
     seconds: float,
 ) -> Card:
@@ -192,7 +205,7 @@ def _card(
         temperature=config.temperature,
         opening_temperature=config.opening_temperature,
         scales=scale_names(model.scales),
-        directions=tuple(str(i + 1) for i in range(count)),
+        directions=directions,
         classes=classes,
         label_columns=config.label_columns,
         preparation=config.preparation,

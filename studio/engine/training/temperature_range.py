@@ -9,6 +9,7 @@ from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
 from studio.engine.generation.sampling import recording_temperatures
 from studio.engine.levels import to_arrays
+from studio.engine.training import gradients
 from studio.media.preparation import Palette
 from studio.wire.messages import Array
 
@@ -78,6 +79,17 @@ def measure_range(
 
 
 @torch.inference_mode()
+def draw_in_parts(model: Model, seeds: Sequence[int], temperature: float, palette: Palette) -> Array:
+    """Draw the artworks of some seeds, fewer at a time if memory runs out. Each depends on its seed alone."""
+
+    def draw(size: int) -> torch.Tensor:
+        parts = (seeds[first : first + size] for first in range(0, len(seeds), size))
+        return torch.cat([model.sample(part, temperature=temperature) for part in parts])
+
+    return to_arrays(gradients.with_smaller_batches(draw, len(seeds), model.scale_of.device), model.levels, palette)
+
+
+@torch.inference_mode()
 def draw_works(
     model: Model, temperature: float, palette: Palette, rate: int = 0, opening: float = 0.0
 ) -> Sequence[Array]:
@@ -87,7 +99,7 @@ def draw_works(
     """
     seeds = range(1, WORKS_PER_TEMPERATURE + 1)
     if not isinstance(model, AutoregressiveSound):
-        return list(to_arrays(model.sample(seeds, temperature=temperature), model.levels, palette))
+        return list(draw_in_parts(model, seeds, temperature, palette))
     samples = min(round(RECORDING_SECONDS * rate), model.shape[0])
     temperatures = recording_temperatures(model, samples, rate, temperature, opening)
     *_, step = model.sample_steps(seeds, temperature=temperatures, samples=samples)

@@ -41,6 +41,8 @@ class RunProgress:
     """The number of held-out figures that were measured since the best one."""
     parts: int = 1
     """In how many parts a batch is computed, because memory is short."""
+    stream: dict[str, Any] | None = None
+    """The place in the shards that it learns from as a stream, if it does: `shard_blocks.StreamPlace`."""
 
 
 class TrainingDiverged(RuntimeError):

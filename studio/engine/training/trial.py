@@ -41,7 +41,7 @@ CHECKPOINT_COPIES = 4
 
 
 def prepare_training(command: wire.PrepareTraining, device: ComputeDevice) -> EventSteps:
-    """Return the config of a training and measure its cost. Raises BadTrainingConfig."""
+    """Return the config of a training and measure its cost if that is asked. Raises BadTrainingConfig."""
     config = yield from _make_config(command)
     yield wire.TrainingPrepared(
         job=command.job,
@@ -49,10 +49,20 @@ def prepare_training(command: wire.PrepareTraining, device: ComputeDevice) -> Ev
         recipe_schema=msgspec.json.schema(type(config.recipe)),
         plan_schema=msgspec.json.schema(TrainingPlan),
     )
+    if command.measures:
+        yield from _measure_cost(command.job, config, device)
+
+
+def measure_training(command: wire.MeasureTraining, device: ComputeDevice) -> EventSteps:
+    """Measure the cost of a training of which another computer has the artworks."""
+    yield from _measure_cost(command.job, msgspec.convert(command.config, TrainingConfig), device)
+
+
+def _measure_cost(job: str, config: TrainingConfig, device: ComputeDevice) -> EventSteps:
     weights = measure_weights(config)
     free = free_memory(device.torch_device)
     cost = wire.TrainingCost(
-        job=command.job,
+        job=job,
         step_seconds=0.0,
         memory=WEIGHT_COPIES * weights + (FIRST_STEP_MEMORY if device.torch_device.type == "cpu" else 0),
         disk=weights * (CHECKPOINT_COPIES * (KEPT_CHECKPOINTS + 1) + 2),  # the best average, and the model

@@ -53,7 +53,8 @@ def nearest_indices(picture: np.ndarray, palette: Palette) -> np.ndarray:
 
 def colours_of(indices: np.ndarray, palette: Palette) -> np.ndarray:
     """Return the colours (…, 3) uint8 of indices (…,)."""
-    return np.array(palette, np.uint8)[indices]
+    colours: np.ndarray = np.array(palette, np.uint8)[indices]
+    return colours
 
 
 def snap_to_palette(picture: np.ndarray, palette: Palette) -> np.ndarray:

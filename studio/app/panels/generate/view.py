@@ -304,7 +304,7 @@ class GenerateFoot(QWidget):
         shown = seconds > 0 and not self._state.batch.cells.get()
         many = BatchText(output_noun(trained)).count_text(number)
         first = trained is not None and trained.card.can_inpaint and self._state.batch.compiling.get()
-        longer = ". The first run on this computer takes longer." if first else ""
+        longer = ". The first run takes longer." if first else ""
         self.time.setText(f"{many} in {time_left(seconds)}{longer}" if shown else "")
         self.time.setVisible(shown)
 

@@ -36,8 +36,8 @@ SPREAD = 64
 """Files that are taken from a shard before the next one has its turn, if all are looked into."""
 SPREAD_SHARDS = 256
 """The number of shards from which on they are looked into in a random order."""
-MAX_OPENED = 20_000
-"""The most artworks of shards that are loaded before a training: they take half a minute, and a tenth is held out."""
+MAX_OPENED = 10_000
+"""The most artworks of shards that are loaded before a training. A tenth of them is held out."""
 MAX_OPENED_BYTES = 2**27
 """The most bytes of them."""
 LEAST_OPENED = 16

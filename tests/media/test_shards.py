@@ -18,7 +18,7 @@ from studio.media.folder_scan import FileReport, FolderScan, ListedFile
 from studio.media.pictures.image import FileRefused
 from studio.media.preparation import AS_USUAL, Preparation
 from studio.media.preparing import FilePreparer
-from studio.media.shards import class_names, find_shards, scan_source, walk_shard
+from studio.media.shards import class_names, find_shards, list_source, scan_source, walk_shard
 from studio.media.sounds import audio_dataset
 from tests.media.shard_files import BLOCK, picture, unpack, write_pictures, write_shard
 
@@ -132,6 +132,16 @@ def test_only_so_many_artworks_are_loaded_and_some_of_each_shard(
     assert found.shards is not None and len(found.shards.paths) == 3
     counts = Counter(os.path.dirname(report.name) for report in reports if report is not None)
     assert len(counts) == 3 and max(counts.values()) <= 12
+
+
+def test_the_number_of_files_is_estimated_while_they_are_listed(tmp_path: Path) -> None:
+    write_pictures(tmp_path, 90, 3)
+    found, estimates = 0, []
+    for listed in list_source(tmp_path):
+        found += listed if isinstance(listed, int) else 0
+        estimates.append(found)
+    assert 60 < estimates[40] < 180
+    assert found == 90
 
 
 # ── samples and classes ──────────────────────────────────────────────────────────────────────────

@@ -403,8 +403,8 @@ def split_validation(
         raise DoesNotFit(
             f'"{name}" has {len(known)} to train on, besides those held out. At least {dataset.MIN_LEARNED} are needed'
         )
-    learned, watched = split_numbers(len(known), share, most)
-    return known.select(learned), known.select(watched)
+    numbers, watched = split_numbers(len(known), share, most)
+    return known.select(numbers), known.select(watched)
 
 
 def split_numbers(count: int, share: float = 0.05, most: int = 256) -> tuple[torch.Tensor, torch.Tensor]:

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -211,24 +212,29 @@ class Exchange(ProcessGroup):
         return list(self._data)
 
 
-def batches(source: Path, group: ProcessGroup, steps: int = 20) -> list[torch.Tensor]:
+def batches(source: Path, group: ProcessGroup, steps: int = 20, batch: int = 8) -> list[torch.Tensor]:
     """Return the batches of the first steps."""
     found = shard_list(source)
-    config, model = CONFIG, CONFIG.recipe.build(CONFIG.shape, CONFIG.levels)
-    torch.manual_seed(0)
+    config = msgspec.structs.replace(CONFIG, plan=TrainingPlan(batch=batch))
+    model = config.recipe.build(config.shape, config.levels)
     blocks = ShardBlocks(ShardSource(found.folder, found.paths, (), ()), config, model, group)
     place = None
     batches = []
     try:
         for step in range(steps):
             place = result_of(blocks.make_ready(place, step))
-            examples = blocks._examples
-            assert isinstance(examples, shard_blocks.TrainingExamples)
-            batches.append(shard_blocks.batch_of_block(examples, place["block"], step - place["first_step"], step,
-                                                       TrainingPlan(batch=8)).x)  # fmt: skip
+            batches.append(blocks.batch(step).x)
     finally:
         blocks.close()
     return batches
+
+
+def test_a_block_grows_until_it_has_a_batch(source: Path, small_blocks: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shard_blocks, "SMALLEST_BLOCK", 0)
+    monkeypatch.setattr(shard_stream, "BLOCK_FILES", 6)
+    found = batches(source, ProcessGroup(), steps=4, batch=16)
+    assert [len(batch) for batch in found] == [16] * 4
+    assert len({row.numpy().tobytes() for batch in found for row in batch}) == 64, "no artwork came twice"
 
 
 def test_two_processes_learn_the_batches_of_one(source: Path, small_blocks: None) -> None:

@@ -111,7 +111,8 @@ def measure_figures_in_steps(
         nats on [0, 1]                  ln p(y) without the logit, exact for dequantised y
 
     with the mean over `draws` of the dequantising noise. With so many classes that computing all takes too long,
-    p(x) is bounded by p(x | c) / classes. A VAE gives the bound that it is trained with (ELBO) and the tighter one of `importance` weighted draws (Burda, Grosse and Salakhutdinov, 2015, arXiv:1509.00519): in nats,
+    p(x) is bounded by p(x | c) / classes. A VAE gives the bound that it is trained with (ELBO) and the tighter one
+    of `importance` weighted draws (Burda, Grosse and Salakhutdinov, 2015, arXiv:1509.00519): in nats,
     -ln p(x), for black and white pictures, else in bits per dimension. A model that draws entry by entry gives exact
     figures in the same units. With classes they are given the class, and for the mixture of all classes if computing
     every class does not take too long, otherwise the bound p(x) ≥ p(x | c) / classes. Recordings give the bits of every

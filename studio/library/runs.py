@@ -20,6 +20,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from studio.library import earlier_keys, storage
+from studio.media.preparation import Palette
 
 SAMPLES_FOLDER = "samples"
 OUTCOME_FILE = "outcome.json"
@@ -81,6 +82,7 @@ class RunConfig(msgspec.Struct, frozen=True):
     plan: dict[str, Any]
     training_data: str = ""
     sample_rate: int = 0
+    palette: Palette = ()
 
 
 class RunPlace(msgspec.Struct, frozen=True):

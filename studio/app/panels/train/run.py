@@ -172,6 +172,7 @@ class TrainingProcess(State):
                 config["plan"].get("evaluate_every", 0),
                 config["plan"].get("patience", 0),
                 place,
+                config["levels"] if config.get("indexed") else 0,
             )
         )
         self._train(folder, config, source, start_model)
@@ -194,6 +195,7 @@ class TrainingProcess(State):
                 int(config.plan.get("evaluate_every", 0)),
                 int(config.plan.get("patience", 0)),
                 run.place,
+                len(config.palette),
             )
         )
         self.samples = samples

@@ -25,6 +25,8 @@ class ShownRun:
     """As in the plan of the training; 0 if unknown."""
     place: RunPlace | None = None
     """The other computer that trains it; None for this one."""
+    palette_size: int = 0
+    """The number of indexed colours; 0 if there is no palette."""
 
     @property
     def things(self) -> str:

@@ -14,7 +14,7 @@ from studio.app.core.messages import MessageButton, Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, State, Value, of_type
 from studio.app.core.undo import ChangeStep, UndoHistory
 from studio.app.files.importing import Importing, little_range_text
-from studio.app.files.opening import OpenedFile, to_model_shape
+from studio.app.files.opening import OpenedFile
 from studio.app.generation.parameters import Parameters
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.complete import mask as masks
@@ -26,7 +26,7 @@ from studio.library.storage import NotSaved
 from studio.media import decoder, export
 from studio.media.pictures.image import FileRefused, OpenedPicture, fit_to_shape, open_picture, read_bytes
 from studio.media.sounds.single_cycle import OpenedWave
-from studio.wire.messages import Array
+from studio.wire.messages import MAX_CANVAS_SIDE, Array
 
 
 class OriginalsCache(State):
@@ -209,11 +209,11 @@ class Canvas(State):
                 f'"{picture.name}" was turned to grey, because "{trained.card.title}" draws in grey. '
                 "Your file is untouched."
             )
-        if not _fits_model(picture, trained):
+        if not _takes_size(picture.array, trained) and not _fits_model(picture, trained):
             self.importing.show_preview(picture)
             self.picture_opened.emit()
             return
-        self._set_picture(to_model_shape(picture.array, trained), picture.name)
+        self._set_picture(picture.array, picture.name)
         if picture.narrow_range_note:
             stretch = partial(self._on_stretched, picture)
             self._messages.show_message(
@@ -226,6 +226,36 @@ class Canvas(State):
         if trained is not None:
             key = self.originals.add_picture(_to_model_shape(picture.with_arrays_exchanged().array, trained))
             self._change(f"stretch {picture.name}", picture=key)
+
+    @property
+    def canvas_size(self) -> tuple[int, int] | None:
+        """Return (height, width) of the picture if it does not have the model's own size."""
+        picture = self.picture.get()
+        trained = self._model.get()
+        if picture is None or trained is None or picture.shape[:2] == trained.card.picture_size:
+            return None
+        height, width = picture.shape[:2]
+        return height, width
+
+    def grow_picture(self, height: int, width: int) -> None:
+        """Add room below and at the right of the picture, and mark it as the hole."""
+        picture = self.picture.get()
+        if picture is None:
+            return
+        rows, columns, channels = picture.shape
+        if height < rows or width < columns or (height, width) == (rows, columns):
+            self._messages.show_message(
+                f"The picture has {columns} × {rows} pixels already. It is kept. Choose a larger size to grow it.",
+                "warn",
+                until=(self.picture.changed,),
+            )
+            return
+        grown = np.zeros((height, width, channels), np.uint8)
+        grown[:rows, :columns] = picture
+        mask = np.ones((height, width), bool)
+        mask[:rows, :columns] = False
+        key = self.originals.add_picture(grown)
+        self._change(f"grow to {width} × {height}", picture=key, mask=masks.pack_layer(mask), temperature_map="")
 
     def _set_picture(self, picture: Array, name: str, take: str | None = None) -> None:
         trained = self._model.get()
@@ -242,10 +272,11 @@ class Canvas(State):
         size = trained.card.picture_size
         if picture is None or size is None:
             return {}
+        fitted = _to_model_shape(picture, trained)
         mask, temperature = (
-            masks.resize_layer(layer.get(), size) for layer in (self.brush.mask, self.brush.temperature_map)
+            masks.resize_layer(layer.get(), fitted.shape[:2]) for layer in (self.brush.mask, self.brush.temperature_map)
         )
-        key = self.originals.add_picture(_to_model_shape(picture, trained))
+        key = self.originals.add_picture(fitted)
         return {"picture": key, "mask": masks.pack_layer(mask), "temperature_map": masks.pack_layer(temperature)}
 
     def _lay_picture(self, key: str) -> None:
@@ -266,9 +297,16 @@ def cannot_keep_text(trained: InstalledModel) -> str:
 
 
 def _to_model_shape(picture: Array, trained: InstalledModel) -> Array:
-    """Return a picture in the size and channels of a model."""
+    """Return a picture in the size and channels of a model. A model without borders takes it in any size."""
     channels, height, width = trained.card.shape
+    if _takes_size(picture, trained):
+        height, width = picture.shape[:2]
     return fit_to_shape(picture, (channels, height, width))
+
+
+def _takes_size(picture: Array, trained: InstalledModel) -> bool:
+    """Return whether a model can complete a picture in the size that it has."""
+    return trained.card.draws_any_size and max(picture.shape[:2]) <= MAX_CANVAS_SIDE
 
 
 def _fits_model(picture: OpenedPicture, trained: InstalledModel) -> bool:

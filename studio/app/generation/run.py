@@ -93,6 +93,9 @@ class BatchRun:
     mix: ModelMixture | None = None
     palette: Palette = ()
     """The palette of the model; empty if it has none."""
+    canvas_size: tuple[int, int] | None = None
+    """(height, width) of pictures that do not have the model's own size."""
+    seamless: bool = False
 
     def with_settings(self, temperature: float, share: float | None) -> "BatchRun":
         """Return the run with another temperature and share."""
@@ -127,6 +130,8 @@ class BatchRun:
             palette=self.palette,
             temperature_map=by.temperature_map,
             mix=mix,
+            canvas_size=self.canvas_size,
+            seamless=self.seamless,
             created=timestamp(),
         )
 
@@ -159,6 +164,7 @@ def write_run(run: BatchRun, cells: Sequence[Cell], name: str = "grid") -> None:
         "channels": stack[0].shape[2],
         "mix": msgspec.to_builtins(run.mix),
         "palette": run.palette,
+        "canvas": [run.canvas_size, run.seamless],
         "drawn_with": _drawn_with_records(done),
     }
     with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
@@ -191,10 +197,9 @@ def read_run(name: str = "grid") -> tuple[BatchRun, tuple[Cell, ...]] | None:
         )
         mix = msgspec.convert(said["mix"], ModelMixture | None)
         palette = msgspec.convert(said.get("palette", ()), Palette)
-        kept = BatchRun(
-            str(model), str(digest), float(temperature), label, "sound" if sound else "picture", mix, palette
-        )
-        return kept, cells
+        canvas = msgspec.convert(said.get("canvas", (None, False)), tuple[tuple[int, int] | None, bool])
+        artwork_kind: ArtworkKind = "sound" if sound else "picture"
+        return BatchRun(str(model), str(digest), float(temperature), label, artwork_kind, mix, palette, *canvas), cells
     except (FileRefused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
         return None  # only a convenience was lost: every picture can be made again from its seed
 

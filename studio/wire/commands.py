@@ -14,6 +14,7 @@ from studio.wire.records import (
     CanvasSide,
     Command,
     Count,
+    Guidance,
     JobId,
     ModelName,
     Seed,
@@ -48,6 +49,12 @@ class DrawPictures(Command, frozen=True, kw_only=True):
     """(height, width) of the pictures, for a model without borders; None for the model's own size."""
     seamless: bool = False
     """Whether the right edge of a canvas continues at its left edge, and the lower edge at the upper one."""
+    guidance: Guidance = 0.0
+    """How much to sharpen towards the class, for a model that learned with its class dropped; 0 for not at all."""
+    top_p: Share = 1.0
+    """The least probability of the levels that a pixel is drawn from, the likeliest first; 1 for all levels.
+
+    Bits are computed by the model itself, without guidance and top-p."""
 
 
 class Sample(DrawPictures, frozen=True, kw_only=True, tag="sample"):

@@ -62,6 +62,7 @@ SHIPPED_ORDER = (
     "glow-letters-32",
     "pixelcnnpp-icons-32",
     "pixelcnnpp-icons-128",
+    "gated-pixelcnn-materials",
     "glow-flowers-32",
     "realnvp-emoji-32",
     "pixelcnnpp-emoji-32",

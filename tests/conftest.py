@@ -154,6 +154,20 @@ def trained_kinds_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
+def trained_noise_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of `tiny-noise`: 8 × 8 grey plus noise. Every coupling knows the classes Dark and Light."""
+    from studio import zoo
+
+    grey = rings[..., :1].transpose(0, 3, 1, 2) // 2
+    light = np.arange(160) % 2
+    x = (grey + 128 * light[:, None, None, None]).astype(np.uint8)
+    recipe = zoo.glow.Glow(scales=1, depth=2, width=16, classes=2, class_in_couplings=True, noise=0.1)
+    return _trained(
+        tmp_path_factory, x, light, name="tiny-noise", recipe=recipe, classes=("Dark", "Light"), steps=80, rate=0.01
+    )
+
+
+@pytest.fixture(scope="session")
 def trained_waves_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the file of `tiny-waves`: single cycles of 32 samples, 1,024 levels."""
     from studio import zoo
@@ -175,6 +189,27 @@ def trained_pixels_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFact
     x = (rings[..., :1].transpose(0, 3, 1, 2) // 16).astype(np.uint8)
     recipe = zoo.gated_pixelcnn.GatedPixelCNN(width=8, layers=2, size=3, head=16)
     return _trained(tmp_path_factory, x, None, name="tiny-pixels", recipe=recipe, levels=16, rate=0.01)
+
+
+@pytest.fixture(scope="session")
+def trained_materials_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of `tiny-materials`: without borders, with guidance, repeated rings in the classes Dark and Light."""
+    from studio import zoo
+
+    x = (rings[..., :1].transpose(0, 3, 1, 2) // 64).astype(np.uint8)
+    recipe = zoo.gated_pixelcnn.GatedPixelCNN(
+        width=8, layers=2, size=3, head=16, classes=2, class_dropout=0.1, borderless=True
+    )
+    return _trained(
+        tmp_path_factory,
+        np.tile(x, (1, 1, 2, 2)),
+        (x[:, 0, 0, 0] > 1).astype(np.int64),
+        name="tiny-materials",
+        recipe=recipe,
+        levels=4,
+        classes=("Dark", "Light"),
+        rate=0.01,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -318,6 +353,12 @@ def tiny_kinds(trained_kinds_file: Path, studio_home: Path) -> str:
 
 
 @pytest.fixture
+def tiny_noise(trained_noise_file: Path, studio_home: Path) -> str:
+    """Return the name of a model of pictures plus noise, like `tiny`."""
+    return _at_home(trained_noise_file, studio_home)
+
+
+@pytest.fixture
 def tiny_waves(trained_waves_file: Path, studio_home: Path) -> str:
     """Return the name of a model that makes single cycles of sound, like `tiny`."""
     return _at_home(trained_waves_file, studio_home)
@@ -327,6 +368,12 @@ def tiny_waves(trained_waves_file: Path, studio_home: Path) -> str:
 def tiny_pixels(trained_pixels_file: Path, studio_home: Path) -> str:
     """Return the name of a model that draws pixel by pixel and can keep a part of a picture, like `tiny`."""
     return _at_home(trained_pixels_file, studio_home)
+
+
+@pytest.fixture
+def tiny_materials(trained_materials_file: Path, studio_home: Path) -> str:
+    """Return the name of a model without borders, like `tiny`."""
+    return _at_home(trained_materials_file, studio_home)
 
 
 @pytest.fixture

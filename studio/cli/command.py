@@ -108,7 +108,7 @@ def run_job(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, Non
     try:
         for event in events:
             silent = silent and event is None
-            if isinstance(event, wire.Notice):
+            if isinstance(event, wire.Notice | wire.TrainingWaits):
                 print_message(event.text)
             elif isinstance(event, Pause):
                 time.sleep(event.seconds)
@@ -255,6 +255,17 @@ seconds = number_between(float, 0.001, 3600)
 seed = number_between(int, 0, 2**53 - 1)
 temperature = number_between(float, 0, 4)
 share = number_between(float, 0, 1)
+guidance = number_between(float, 0, wire.MAX_GUIDANCE)
+
+
+def read_canvas_size(text: str) -> tuple[int, int]:
+    """Read `256x128`, width first. Return (height, width)."""
+    sides = text.replace("×", "x").split("x")
+    if len(sides) != 2 or not all(s.isdecimal() and 1 <= int(s) <= wire.MAX_CANVAS_SIDE for s in sides):
+        raise argparse.ArgumentTypeError(
+            f"{text} is no size: give width x height, as 256x128, each up to {wire.MAX_CANVAS_SIDE}"
+        )
+    return int(sides[1]), int(sides[0])
 
 
 def read_scale(text: str) -> tuple[int, int]:

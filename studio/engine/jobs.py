@@ -13,11 +13,12 @@ from studio.engine import doctor as diagnosis
 from studio.engine import errors
 from studio.engine.device import ComputeDevice, batch_that_fits
 from studio.engine.events import EventSteps
-from studio.engine.generation import encoding, inpainting, loop_finder, pricing, sampling
+from studio.engine.generation import canvas, encoding, inpainting, loop_finder, pricing, sampling, sharpening
 from studio.engine.generation.picture_job import GROUP_SIZE, PictureJob
 from studio.engine.generation.sound_job import SoundJob
 from studio.engine.levels import DoesNotFit
-from studio.engine.training import examples, jobs, pyramid_export, scanning, trial
+from studio.engine.training import examples, jobs, pyramid_export, sample_comparison, scanning, trial
+from studio.library import received_files
 from studio.wire import messages as wire
 
 
@@ -33,6 +34,7 @@ class JobStarter:
         """The requests to each running training, by its id."""
         self._early_adjustments: list[wire.Adjust] = []
         """The newest adjustments of jobs that are not drawing yet, or have ended."""
+        self._receiver = received_files.FileReceiver()
 
     def start(self, command: wire.AnyCommand) -> EventSteps:
         """Return the events of a command, lazily: nothing is done before the first is requested."""
@@ -41,6 +43,8 @@ class JobStarter:
                 return self.sample(command)
             case wire.DecodeLatent():
                 return self.decode_latent(command)
+            case wire.DecodeClasses():
+                return self.decode_classes(command)
             case wire.Interpolate():
                 return self.interpolate(command)
             case wire.Encode():
@@ -69,8 +73,18 @@ class JobStarter:
                 return self.steer_training(command)
             case wire.Evaluate():
                 return jobs.evaluate_model(command, self.model_cache, self.device)
+            case wire.CompareSamples():
+                return sample_comparison.compare_samples(command, self.model_cache)
             case wire.MakePyramid():
                 return pyramid_export.make_pyramid(command, self.device)
+            case wire.PackArtworks():
+                return jobs.pack_artworks(command)
+            case wire.MeasureTraining():
+                return trial.measure_training(command, self.device)
+            case wire.FindFile():
+                return self.find_file(command)
+            case wire.StoreFile():
+                return self.store_file(command)
             case wire.Doctor():
                 return self.doctor(command)
         raise DoesNotFit(f"a {type(command).__name__} cannot be started")
@@ -78,14 +92,14 @@ class JobStarter:
     def sample(self, command: wire.Sample) -> EventSteps:
         """Draw pictures in groups. Each group is previewed while it forms and scored when it is done."""
         yield None
-        loaded = self._model_of(command)
+        loaded, drawn = self._models_of(command)
         sampling.classes_for(loaded, (), command.label)
         drawing = PictureJob(
             command,
             self.device,
-            loaded,
+            drawn,
             draw=lambda seeds, temperature, entropies: sampling.draw_artworks(
-                loaded, seeds, temperature, command.label, entropies
+                drawn, seeds, temperature, command.label, entropies
             ),
             score=lambda pictures, seeds: sampling.score_artworks(loaded, pictures, seeds, command.label),
         )
@@ -94,28 +108,30 @@ class JobStarter:
     def inpaint(self, command: wire.Inpaint) -> EventSteps:
         """Complete a picture: like `sample`, with a part kept."""
         yield None
-        loaded = self._model_of(command)
+        loaded, drawn = self._models_of(command)
         keep = inpainting.levels_to_keep(loaded, command.picture, command.mask)
         sampling.classes_for(loaded, (), command.label)
         drawing = PictureJob(
             command,
             self.device,
-            loaded,
+            drawn,
             draw=lambda seeds, temperature, entropies: inpainting.draw_completions(
-                loaded, keep, seeds, temperature, command.label, entropies
+                drawn, keep, seeds, temperature, command.label, entropies
             ),
             score=lambda pictures, seeds: inpainting.score_completions(loaded, keep, pictures, seeds, command.label),
         )
         yield from self._run_adjustable(drawing)
 
-    def _model_of(self, command: wire.DrawPictures) -> sampling.LoadedModel:
-        """Return the model of a command, or the mixture of its two models."""
+    def _models_of(self, command: wire.DrawPictures) -> tuple[sampling.LoadedModel, sampling.LoadedModel]:
+        """Return the model of a command, which computes the bits, and the one that draws: sharpened, if requested.
+
+        It is the mixture if the command has two models. Both make pictures of the command's size.
+        """
         loaded = self.model_cache.get_model(command.model)
-        return (
-            sampling.mix_loaded(loaded, self.model_cache.get_model(command.second_model))
-            if command.second_model
-            else loaded
-        )
+        if command.second_model:
+            loaded = sampling.mix_loaded(loaded, self.model_cache.get_model(command.second_model))
+        drawn = sharpening.sharpen_loaded(loaded, command.guidance, command.top_p)
+        return _with_size_of(command, loaded), _with_size_of(command, drawn)
 
     def adjust(self, command: wire.Adjust) -> EventSteps:
         """Change how a job draws from its next row on, or before it begins.
@@ -197,6 +213,20 @@ class JobStarter:
             made = yield from _decode_in_steps(loaded, z[part], None if c is None else c[part], temperatures[part])
             yield wire.PicturesPreview(job=command.job, first=at, pictures=made, done=1, total=1)
 
+    def decode_classes(self, command: wire.DecodeClasses) -> EventSteps:
+        """Draw one latent in every class, in groups."""
+        yield None
+        latent = command.point.latent
+        loaded = self.model_cache.get_model(command.model, double=latent is not None and latent.dtype.itemsize == 8)
+        if not loaded.card.classes or loaded.card.sample_rate:
+            raise DoesNotFit(f'"{loaded.card.title}" has no alphabet. Choose a model of pictures with classes')
+        z, temperature, _ = _latent_of(loaded, command.point)
+        every = torch.arange(loaded.model.classes, device=z.device)
+        group = batch_that_fits(self.device, GROUP_SIZE, loaded.bytes_each)
+        for c in torch.split(every, group):
+            made = yield from _decode_in_steps(loaded, z.expand(len(c), *z.shape), c, temperature)
+            yield wire.PicturesPreview(job=command.job, first=int(c[0]), pictures=made, done=1, total=1)
+
     def encode(self, command: wire.Encode) -> EventSteps:
         """Encode a picture in float32, and again in float64 if it does not decode back.
 
@@ -213,7 +243,7 @@ class JobStarter:
             label=found.label,
             exact=found.differing == 0,
             differing=found.differing,
-            total=command.picture.size,
+            total=found.total,
             largest_difference=found.largest_difference,
             bits=found.bits,
             is_bound=not loaded.model.exact,
@@ -222,7 +252,7 @@ class JobStarter:
     def score(self, command: wire.Score) -> EventSteps:
         """Compute the bits of an artwork, in all and at each place."""
         yield None
-        loaded = self.model_cache.get_model(command.model)
+        loaded = canvas.suited_to(self.model_cache.get_model(command.model), command.picture)
         for found in inpainting.score_artwork(loaded, command.picture, command.label):
             if found is None:
                 yield None
@@ -263,6 +293,19 @@ class JobStarter:
                 join_bits_before=found.bits_before,
                 tried_count=found.tried,
             )
+
+    def find_file(self, command: wire.FindFile) -> EventSteps:
+        """Report the path of a file if it is here."""
+        path = received_files.find_file(command.name, command.file_hash)
+        if path is not None:
+            yield wire.FileFound(job=command.job, path=str(path))
+
+    def store_file(self, command: wire.StoreFile) -> EventSteps:
+        """Add a piece of a file that another computer sends, and report its path once it is whole."""
+        data = command.data.tobytes()
+        path = self._receiver.add_piece(command.name, command.file_hash, command.first_byte, command.size, data)
+        if path is not None:
+            yield wire.FileFound(job=command.job, path=str(path))
 
     def doctor(self, command: wire.Doctor) -> EventSteps:
         """Report Doctor's findings about this computer."""
@@ -310,3 +353,12 @@ def _encode_in_steps(
             return found
         yield None
     raise RuntimeError("an encoding ended without its result")
+
+
+def _with_size_of(command: wire.DrawPictures, loaded: sampling.LoadedModel) -> sampling.LoadedModel:
+    """Return a model for pictures of a command's size."""
+    if isinstance(command, wire.Inpaint):
+        return canvas.suited_to(loaded, command.picture)
+    if isinstance(command, wire.Sample) and command.canvas_size is not None:
+        return canvas.on_canvas(loaded, command.canvas_size, seamless=command.seamless)
+    return loaded

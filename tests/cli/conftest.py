@@ -19,12 +19,14 @@ COMMANDS = (
     "sample",
     "invert",
     "complete",
+    "grow",
     "continue",
     "score",
     "blend",
     "train",
     "runs",
     "evaluate",
+    "nearest",
     "bench",
     "doctor",
 )
@@ -53,19 +55,21 @@ def command(request: pytest.FixtureRequest, rings: np.ndarray, tmp_path: Path) -
     name = str(request.param)
     if name == "runs":
         write_run(request.getfixturevalue("studio_home"), "garden")
-    needs = {"complete": "tiny_pixels", "continue": "tiny_recordings", "blend": "tiny_waves"}
+    needs = {"complete": "tiny_pixels", "grow": "tiny_materials", "continue": "tiny_recordings", "blend": "tiny_waves"}
     model = str(request.getfixturevalue(needs.get(name, "tiny")))
     arguments = {
         "models": (),
         "sample": (model, "-n", "2", "--sheet", "--out", out),
         "invert": (model, picture, "--out", out),
         "complete": (model, picture, "--mask", mask, "-n", "1", "--out", out),
+        "grow": (model, picture, "--size", "9x8", "--out", out),
         "continue": (model, beep, "--seconds", "0.1", "--out", f"{out}.wav"),
         "score": (model, picture, "--map", out),
         "blend": (model, beep, "2", "--out", f"{out}.wav"),
         "train": (pack, "--name", "roses", "--family", "nice", "--size", "8", "--steps", "2"),
         "runs": (),
         "evaluate": (model, pack, "-n", "4", "--draws", "1"),
+        "nearest": (model, pack, "-n", "2"),
         "bench": (model,),
         "doctor": (),
     }

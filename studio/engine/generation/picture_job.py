@@ -3,6 +3,7 @@
 Live controls can change the drawing meanwhile.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 
@@ -22,6 +23,8 @@ GROUP_SIZE = 8
 With 16, the previews of a slider that was dragged meanwhile came 58 ms late in the 95th percentile; with 8 it is 44 ms
 (tests/benchmarks/dragging.py).
 """
+GROUP_PIXELS = 2**18
+"""The most pixels of a group, such as four canvases of 256 × 256, so that its steps and previews stay small."""
 _PREVIEW_SECONDS = 1 / 30
 """Seconds between two previews."""
 
@@ -64,7 +67,8 @@ class PictureJob:
     def steps(self) -> EventSteps:
         """Draw group by group. If memory runs out, draw smaller groups."""
         first = 0
-        group = batch_that_fits(self.device, GROUP_SIZE, self.loaded.bytes_each)
+        wanted = max(1, min(GROUP_SIZE, GROUP_PIXELS // math.prod(self.loaded.model.shape[-2:])))
+        group = batch_that_fits(self.device, wanted, self.loaded.bytes_each)
         while first < len(self.command.seeds):
             seeds = self.command.seeds[first : first + group]
             try:

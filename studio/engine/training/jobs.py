@@ -5,9 +5,10 @@ import hashlib
 import math
 import os
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -22,19 +23,32 @@ from studio.engine.events import EventSteps, Pause, with_progress
 from studio.engine.followed_signal import FollowedSignal, followed_signal
 from studio.engine.generation.sampling import LoadedModel, ModelCache, followed_signal_of
 from studio.engine.levels import DoesNotFit, TrainingExamples, examples_in_levels
-from studio.engine.training import checkpoint, distance, evaluation, loop, model_export, run_lock, trial
+from studio.engine.training import (
+    checkpoint,
+    distance,
+    evaluation,
+    loop,
+    model_export,
+    packed_artworks,
+    run_lock,
+    trial,
+)
 from studio.engine.training.artwork_cache import ArtworkCache
-from studio.engine.training.config import BadTrainingConfig, TrainingConfig, with_classes
+from studio.engine.training.attributes import attribute_values
+from studio.engine.training.config import BadTrainingConfig, TrainingConfig, check_palette, with_classes
 from studio.engine.training.loading import TrainingData, load_data, without_reports
+from studio.engine.training.model_delivery import delivery_of, describe_wait, keep_saving
+from studio.engine.training.palettes import with_palette_of_data, with_palette_of_run
 from studio.engine.training.previews import RunPreviews
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings, with_signals
 from studio.engine.training.scanning import FileMessages
 from studio.engine.training.streaming import STREAMED, StreamReport, open_stream
 from studio.engine.training.training_run import TrainingRun
-from studio.engine.training.waiting import keep_trying
+from studio.engine.training.waiting import WaitReport
 from studio.library import models, runs, storage
 from studio.media import dataset
 from studio.media.pictures.image import FileRefused
+from studio.media.preparation import Palette
 from studio.media.preparing import FilePreparer
 from studio.media.shards import find_shards
 from studio.media.sounds import audio_dataset, likeness
@@ -59,15 +73,20 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
 
     Raises run_lock.RunLocked if another process trains the same run.
     """
-    config = msgspec.convert(command.config, TrainingConfig)
-    if config.preparation.folders_as_classes:
-        classes = yield from dataset.find_classes(Path(command.source))
-        config = with_classes(config, len(classes))
+    source = Path(command.source)
+    config = yield from _config_of(command.config, source)
     folder = Path(command.run_folder)
+    if command.is_remote:
+        folder = storage.home_folder("runs") / folder.name
+    if place := runs.read_place(folder):
+        raise BadTrainingConfig(f'"{folder.name}" is trained on "{place.computer}". Continue it in the window.')
     run_lock.check_run(folder)
     _check_memory(config, device)
+    check_palette(config)
+    config = with_palette_of_run(config, folder)
     report = StreamReport(FileMessages(command.job))
-    data = yield from _load_training_data(command, config, report)
+    data = yield from _load_training_data(source, config, report)
+    config = yield from with_palette_of_data(config, data)
     yield wire.Notice(job=command.job, text=data.report.summary)
     if data.shards is not None:
         yield wire.Notice(job=command.job, text=STREAMED)
@@ -77,7 +96,11 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
     )
     with run_lock.hold_run(folder):
         run = TrainingRun(config, folder, device.torch_device, _start_weights(command))
-        known, test = _training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
+        varied = config.augmentation.varies_sounds
+        known, test = training_and_test(data, run.model, config.palette, varied=varied)
+        if config.attributes and isinstance(data, dataset.Dataset) and isinstance(known, TrainingExamples):
+            attributes = attribute_values(Path(command.source), data.train_rows, config.attributes)
+            known = replace(known, attributes=attributes)
         stream = open_stream(data, config, run, split_numbers(len(data.train))[1])
         known, watch = split_validation(known, data.name)
         followed = followed_signal(config.recipe, config.sample_rate, config.levels)
@@ -87,21 +110,20 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         sent = learn if stream is None else learn.select(slice(1))
         run.process_group.broadcast_examples(msgspec.json.encode(config), sent)
         run.process_group.broadcast_bytes(b"" if stream is None else msgspec.json.encode(stream.source))
-        output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
-        path = output / f"{config.name}.safetensors"
+        deliver = delivery_of(command, config.name)
         classes = _class_names(data, run.model)
         if command.only_export:
             _prepare_export(run, learn, watch, is_same=is_same)
         else:
-            previews = RunPreviews(run, command.sample_seeds, learn, test)
+            previews = RunPreviews(run, command.sample_seeds, learn, test, only_at_end=command.samples_at_end)
             results = loop.train_run(run, learn, watch, bf16=device.has_bf16, stream=stream)
-            export = partial(_export_snapshot, command.job, run, path, learn, classes)
+            export = partial(_export_snapshot, command.job, run, deliver, learn, classes)
             files = None if stream is None else partial(report.report_files, stream)
             yield from _learn(command, run, results, previews, requests, export, files)
         card, file = model_export.make_model(run, learn, watch, test, classes)
-        yield from _write_model(command.job, path, file)
+        yield from deliver(file)
         outcome = runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact)
-        yield from _keep_trying(command.job, lambda: runs.write_outcome(folder, outcome))
+        yield from keep_saving(command.job, lambda: runs.write_outcome(folder, outcome))
         yield wire.ModelWritten(job=command.job, name=config.name, is_final=True)
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.held_out_text} on held-out artworks.')
 
@@ -122,7 +144,7 @@ def _learn(
     with contextlib.closing(results):
         for result in results:
             if not is_known:  # only now it is certain that the run is kept
-                yield from _keep_trying(command.job, lambda: runs.write_source(run.folder, source))
+                yield from keep_saving(command.job, lambda: runs.write_source(run.folder, source))
                 is_known = True
             yield from _report_progress(command.job, run.config, result)
             if report_files is not None:
@@ -139,11 +161,15 @@ def _learn(
 
 
 def _export_snapshot(
-    job: str, run: TrainingRun, path: Path, learn: TrainingExamples | TrainingRecordings, classes: tuple[str, ...]
+    job: str,
+    run: TrainingRun,
+    deliver: Callable[[bytes], EventSteps],
+    learn: TrainingExamples | TrainingRecordings,
+    classes: tuple[str, ...],
 ) -> EventSteps:
     """Write the newest weights as a model, and report it."""
     _, file = model_export.make_snapshot(run, learn, classes)
-    yield from _write_model(job, path, file)
+    yield from deliver(file)
     yield wire.ModelWritten(job=job, name=run.config.name, is_final=False)
 
 
@@ -164,15 +190,28 @@ def _prepare_export(
         loop.keep_if_best(run, learn, watch)
 
 
-def _write_model(job: str, path: Path, file: bytes) -> EventSteps:
-    """Write the file of a model as soon as the disk takes it."""
-    yield from _keep_trying(job, lambda: storage.write_file(path, file))
+def pack_artworks(command: wire.PackArtworks) -> EventSteps:
+    """Prepare the artworks of a training, and make one file of them. Raises what a training would raise."""
+    source = Path(command.source)
+    config = yield from _config_of(command.config, source)
+    data = yield from _load_training_data(source, config, StreamReport(FileMessages(command.job)))
+    yield wire.DatasetLoaded(
+        job=command.job, used=data.report.used, skipped=len(data.report.skipped), duplicates=data.report.duplicates
+    )
+    if data.shards is not None:
+        raise BadTrainingConfig(f'"{data.name}" is too large to be sent. Train on this computer.')
+    file = packed_artworks.pack_artworks(data)
+    path = packed_artworks.write_packed(file)
+    yield wire.ArtworksPacked(job=command.job, path=str(path), file_hash=storage.hash_bytes(file), size=len(file))
 
 
-def _keep_trying(job: str, save: Callable[[], object]) -> EventSteps:
-    """Call `save` until the disk takes its files, and tell the user why it waits."""
-    for waiting in keep_trying(save):
-        yield waiting if isinstance(waiting, Pause) else wire.Notice(job=job, text=waiting)
+def _config_of(fields: dict[str, Any], source: Path) -> Generator[None, None, TrainingConfig]:
+    """Return the config of a message, with as many classes as the folder has now."""
+    config = msgspec.convert(fields, TrainingConfig)
+    if config.preparation.folders_as_classes and not packed_artworks.is_packed(source):
+        classes = yield from dataset.find_classes(source)
+        return with_classes(config, len(classes))
+    return config
 
 
 Examples = TrainingExamples | TrainingRecordings
@@ -219,17 +258,17 @@ def _check_memory(config: TrainingConfig, device: ComputeDevice) -> None:
 
 
 def _load_training_data(
-    command: wire.Train, config: TrainingConfig, gathered: StreamReport
+    source: Path, config: TrainingConfig, gathered: StreamReport
 ) -> Generator[wire.AnyEvent | Pause | None, None, TrainingData]:
     """Load the artworks of a config and report each file.
 
     Raises FileRefused, with the number that is needed, if there are too few.
     """
-    is_remembered = find_shards(command.source) is not None
-    preparer = FilePreparer(config.shape, config.sample_rate, config.preparation)
+    is_remembered = find_shards(source) is not None
+    preparer = FilePreparer(config.shown_shape, config.sample_rate, config.preparation)
     with contextlib.closing(ArtworkCache(preparer.options)) as cache:
         steps = load_data(
-            Path(command.source), config.shape, config.sample_rate, config.label_columns, config.preparation, cache
+            source, config.shown_shape, config.sample_rate, config.label_columns, config.preparation, cache
         )
         try:
             while True:
@@ -259,8 +298,8 @@ def _report_progress(job: str, config: TrainingConfig, result: loop.StepResult) 
     if result is None or isinstance(result, Pause):
         yield result
         return
-    if isinstance(result, str):
-        yield wire.Notice(job=job, text=result)
+    if isinstance(result, WaitReport):
+        yield describe_wait(job, result)
         return
     if result.notice:
         yield wire.Notice(job=job, text=result.notice)
@@ -307,9 +346,9 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
     yield None
     loaded = model_cache.get_model(command.model)
     card = loaded.card
-    loading = load_data(Path(command.source), card.shape, card.sample_rate, card.label_columns, card.preparation)
+    loading = load_data(Path(command.source), card.shown_shape, card.sample_rate, card.label_columns, card.preparation)
     data = yield from without_reports(loading)
-    learned, test = _training_and_test(data, loaded.model)
+    learned, test = training_and_test(data, loaded.model, card.palette)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))
     (test,) = yield from _with_signals(followed_signal_of(loaded), test)
@@ -346,12 +385,12 @@ def _unlike_training(data: TrainingData, count: int) -> torch.Tensor | None:
     return torch.from_numpy(likeness.unlike_training(list(data.test[:count]), list(data.train), cycles=cycles))
 
 
-def _training_and_test(
-    data: TrainingData, model: Model, *, varied: bool = False
+def training_and_test(
+    data: TrainingData, model: Model, palette: Palette, *, varied: bool = False
 ) -> tuple[TrainingExamples, TrainingExamples] | tuple[TrainingRecordings, TrainingRecordings]:
     """Split data into training and held-out examples, with classes if the model has them.
 
-    Pictures of two levels become random bits. Raises DoesNotFit. `varied`: whether recordings will be varied.
+    Pictures of two greys become random bits. Raises DoesNotFit. `varied`: whether recordings will be varied.
     """
     if isinstance(data, audio_dataset.RecordingDataset):
         if not isinstance(model, AutoregressiveSound):
@@ -361,7 +400,8 @@ def _training_and_test(
         return to_training_recordings(data, model, varied=varied)
     pairs = ((data.train, data.train_labels), (data.test, data.test_labels))
     sides = [
-        examples_in_levels(x, model, _classes(labels, model, data.name), seed) for seed, (x, labels) in enumerate(pairs)
+        examples_in_levels(x, model, _classes(labels, model, data.name), seed, palette)
+        for seed, (x, labels) in enumerate(pairs)
     ]
     return sides[0], sides[1]
 
@@ -403,8 +443,8 @@ def split_validation(
         raise DoesNotFit(
             f'"{name}" has {len(known)} to train on, besides those held out. At least {dataset.MIN_LEARNED} are needed'
         )
-    numbers, watched = split_numbers(len(known), share, most)
-    return known.select(numbers), known.select(watched)
+    numbers = split_numbers(len(known), share, most)
+    return known.select(numbers[0]), known.select(numbers[1])
 
 
 def split_numbers(count: int, share: float = 0.05, most: int = 256) -> tuple[torch.Tensor, torch.Tensor]:

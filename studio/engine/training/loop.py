@@ -23,7 +23,7 @@ from studio.engine.training.recordings import TrainingRecordings
 from studio.engine.training.run_log import RunLog
 from studio.engine.training.shard_blocks import ShardBlocks
 from studio.engine.training.training_run import RunProgress, TrainingDiverged, TrainingRun
-from studio.engine.training.waiting import keep_trying
+from studio.engine.training.waiting import WaitReport, keep_trying
 from studio.library import runs, storage
 
 
@@ -43,8 +43,8 @@ class ProgressReport:
     """Seconds since the last checkpoint."""
 
 
-StepResult = ProgressReport | Pause | str | None
-"""What a training yields after a step: a report, a Pause, a sentence for the user, or nothing."""
+StepResult = ProgressReport | WaitReport | Pause | None
+"""What a training yields after a step: its progress, why it waits, a Pause, or nothing."""
 
 
 def learning_rate_at(step: int, plan: TrainingPlan, scale: float) -> float:
@@ -80,7 +80,7 @@ def train_run(
     `held_out` must not be the test artworks. Yields after each step on a batch, so that other jobs get their turn: a
     ProgressReport every few seconds, None otherwise. The last is a ProgressReport after the last step: the plan's, the
     one after `run.ends_early` was set, or the one at which the plan's patience ended. While the disk takes no files, it
-    waits: it yields a sentence for the user, then Pauses. Closing the generator saves first; a run that has not learned
+    waits: it yields a WaitReport, then Pauses. Closing the generator saves first; a run that has not learned
     anything leaves nothing on the disk. Raises TrainingDiverged, gradients.NotEnoughMemory, or storage.NotSaved at the
     start if the run's folder cannot be written.
 
@@ -153,6 +153,9 @@ def _wait_for_batch(run: TrainingRun, stream: ShardBlocks, clock: TrainingClock)
         except StopIteration as end:
             progress.stream = end.value
             return
+        if isinstance(waiting, str):
+            run.notices.append(waiting)
+            continue
         if not stream.is_waiting:
             yield waiting
             continue
@@ -164,7 +167,7 @@ def _wait_for_batch(run: TrainingRun, stream: ShardBlocks, clock: TrainingClock)
 
 def _save_patiently(
     run: TrainingRun, clock: TrainingClock, *, best: bool = False
-) -> Generator[str | Pause, None, None]:
+) -> Generator[WaitReport | Pause, None, None]:
     """Save a checkpoint. While the disk refuses, wait; if weights are not finite, roll back instead.
 
     Several processes cannot roll back, because only the first one saves. Then it raises TrainingDiverged.
@@ -325,7 +328,7 @@ def _measure_held_out(
     learn: TrainingExamples | TrainingRecordings,
     held_out: TrainingExamples | TrainingRecordings,
     clock: TrainingClock,
-) -> Generator[str | Pause, None, float | None]:
+) -> Generator[WaitReport | Pause, None, float | None]:
     """Measure the average's bits per dimension on held-out data, and save the best average.
 
     Returns None if they are not finite.

@@ -25,6 +25,7 @@ from studio.engine.training.batches import batch_of_block, batches_in_block, cut
 from studio.engine.training.config import TrainingConfig
 from studio.engine.training.distributed import ProcessGroup
 from studio.engine.training.recordings import TrainingRecordings, recordings_in_levels, with_signals
+from studio.engine.training.waiting import WaitReport
 from studio.media.folder_scan import STEP_SECONDS
 from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused
@@ -32,8 +33,11 @@ from studio.media.preparing import FilePreparer
 from studio.media.shard_stream import RETRY_SECONDS, FileOutcomeLine, LanePlace, PieceReader, StreamPiece
 from studio.media.shards import ShardList
 
-GONE = "The shards are gone, so the training waits. Nothing is lost. Bring them back, and it continues by itself."
-BACK = "The shards are back. The training continues."
+GONE = WaitReport(
+    "folder",
+    "The shards are gone, so the training waits. Nothing is lost. Bring them back, and it continues by itself.",
+)
+BACK = WaitReport("", "The shards are back. The training continues.")
 SMALLEST_BLOCK = 4
 """The batches that a block must have room for."""
 FIRST_SEED = 2
@@ -82,7 +86,7 @@ class ShardBlocks:
         self._group = group
         self.source = source
         self._classes = {name: number for number, name in enumerate(source.classes)}
-        preparer = FilePreparer(config.shape, config.sample_rate, config.preparation)
+        preparer = FilePreparer(config.shown_shape, config.sample_rate, config.preparation)
         self._reader = PieceReader(
             ShardList(source.folder, source.paths),
             preparer,
@@ -105,10 +109,11 @@ class ShardBlocks:
 
     def make_ready(
         self, place: Mapping[str, Any] | None, step: int
-    ) -> Generator[Pause | str | None, None, dict[str, Any]]:
+    ) -> Generator[Pause | WaitReport | str | None, None, dict[str, Any]]:
         """Have the block with the batch of a step ready; return the place that a checkpoint must hold.
 
-        Yields Pauses while it is read, and sentences for the user. Raises FileRefused if there is nothing to learn.
+        Yields Pauses while it is read, why it waits, and sentences for the user. Raises FileRefused if there is
+        nothing to learn.
 
         Arguments
             place: of the run, as its checkpoint holds it; None for a new run
@@ -153,7 +158,7 @@ class ShardBlocks:
 
     # ── blocks ──────────────────────────────────────────────────────────────────────────────────
 
-    def _load(self, place: StreamPlace) -> Generator[Pause | str | None, None, None]:
+    def _load(self, place: StreamPlace) -> Generator[Pause | WaitReport | str | None, None, None]:
         """Load the block at a place, and begin to read the next one. A block has at least one whole batch."""
         begin = ends = place.lanes or (LanePlace(),) * self._reader.lanes
         self._examples = None  # before there is room for the next ones
@@ -196,7 +201,7 @@ class ShardBlocks:
         except BaseException as error:
             reading.set_exception(error)
 
-    def _wait_for_pieces(self, reading: Future[list[StreamPiece]]) -> Generator[Pause | str | None, None, None]:
+    def _wait_for_pieces(self, reading: Future[list[StreamPiece]]) -> Generator[Pause | WaitReport | None, None, None]:
         is_waiting = False
         while not wait([reading], STEP_SECONDS).done:
             if self._reader.is_waiting != is_waiting:
@@ -226,7 +231,7 @@ class ShardBlocks:
             return None
         arrays = [artwork.array for artwork in artworks]
         if not self._config.sample_rate:
-            return examples_in_levels(np.stack(arrays), self._model, classes, seed=FIRST_SEED + number)
+            return examples_in_levels(np.stack(arrays), self._model, classes, FIRST_SEED + number, self._config.palette)
         varied = self._config.augmentation.varies_sounds
         sounds = recordings_in_levels(arrays, classes, self._model.levels, varied=varied)
         follow = followed_signal(self._config.recipe, self._config.sample_rate, self._config.levels)

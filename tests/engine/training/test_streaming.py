@@ -23,7 +23,7 @@ from studio.engine.training import checkpoint, shard_blocks
 from studio.engine.training.config import TrainingConfig, TrainingPlan, config_to_dict
 from studio.engine.training.distributed import ProcessGroup
 from studio.engine.training.jobs import OtherArtworks
-from studio.engine.training.shard_blocks import BACK, GONE, ShardBlocks, ShardSource
+from studio.engine.training.shard_blocks import ShardBlocks, ShardSource
 from studio.media import dataset, shard_stream, shards
 from studio.media.pictures.image import FileRefused
 from studio.media.preparation import AS_USUAL, Preparation
@@ -266,21 +266,21 @@ def test_it_waits_for_shards_that_are_gone_and_loses_nothing(
     here.mkdir()
     for path in source.glob("*.tar"):
         os.link(path, here / path.name)
-    sentences = []
+    reasons = []
     is_moved = False
     steps = train(tmp_path / "disturbed", here)
     for event in steps:
         if isinstance(event, wire.TrainingProgress) and event.step >= 5 and not is_moved:
             here.rename(away)
             is_moved = True
-        if isinstance(event, wire.Notice):
-            sentences.append(event.text)
-            if event.text == GONE:
+        if isinstance(event, wire.TrainingWaits):
+            reasons.append(event.reason)
+            if event.reason == "folder":
                 away.rename(here)
         if isinstance(event, wire.TrainingProgress) and event.step == 20:
             break
     steps.close()
-    assert [text for text in sentences if text in (GONE, BACK)] == [GONE, BACK]
+    assert reasons == ["folder", ""]
     one, other = newest(tmp_path / "whole")[0], newest(tmp_path / "disturbed")[0]
     assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
 

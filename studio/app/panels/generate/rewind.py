@@ -160,7 +160,8 @@ class Rewind(State):
             return None
         rest = tuple(pixel for pixel in marker.fixed_pixels if (pixel.row, pixel.column) != (row, column))
         if colour is not None:
-            near = colours.nearest_level_colour(colour, base.trained.card.levels)
+            card = base.trained.card
+            near = colours.nearest_model_colour(colour, card.levels, card.palette)
             rest = (*rest, FixedPixel(row, column, near))
         return Marker(marker.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
 
@@ -177,7 +178,9 @@ class Rewind(State):
             seed=seed,
             temperature=(temperature,),
             label=label,
+            palette=base.trained.card.palette,
             mix=mix,
+            canvas_size=base.artwork.work.canvas_size,
             redrawn=rewound,
             created=timestamp(),
         )
@@ -192,7 +195,7 @@ class Rewind(State):
         if made.latent is not None or any(made.sliders) or made.has_live_settings:  # it was not made by a seed alone
             return False
         was_made, will_be = (
-            (each.model_hash, each.seed, each.temperature, each.label, each.mix) for each in (made, work)
+            (each.model_hash, each.seed, each.temperature, each.label, each.mix, each.seamless) for each in (made, work)
         )
         return (
             was_made == will_be
@@ -244,7 +247,7 @@ class Rewind(State):
             self._queue.add_job(job, f"{base.trained.card.title}: continued from row {rewound.row}", 1)
             self.working.set(True)
             if free.all():
-                return Sample(job=job, **shared)
+                return Sample(job=job, canvas_size=work.canvas_size, **shared)
             return Inpaint(job=job, picture=picture, mask=free, **shared)
 
         self._request.ask(question)

@@ -21,10 +21,8 @@ is then that of the artwork plus noise. It is no bound of the artwork's own, and
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Annotated
 
 import torch
-from msgspec import Meta
 from torch import Tensor
 
 from studio.density.bijections.bijection import Bijection, sum_entries
@@ -40,17 +38,6 @@ INNER = 0.4
 """The share of a level around its middle from which `dequantisation_points` draws if the model has learned noise."""
 NEAR_MIDDLE = 0.25
 """The largest distance from the middle of a level, in levels, at which an entry counts as being without noise."""
-
-Noise = Annotated[
-    float,
-    Meta(
-        ge=0,
-        le=1,
-        title="Noise",
-        description="Deviation of the noise added to pixels from 0 to 1, instead of a margin; 0: none",
-    ),
-]
-"""σ in a model's hyperparameters."""
 
 
 class Flow(Model):

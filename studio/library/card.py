@@ -273,6 +273,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         """Return the held-out figure for the user: `2.61 bits per dimension, bound`."""
         return self.figure_text(self.metric, self.value, self.exact)
 
+    @property
+    def short_held_out_text(self) -> str:
+        """Return the same for lists, which have little room: `7.03 bits per dimension, with noise 0.1`."""
+        return f"{self.value:,.2f} {self.metric}, with noise {self.noise:g}" if self.noise else self.held_out_text
+
     def figure_text(self, metric: str, value: float, exact: bool) -> str:
         """Return one of the card's figures for the user."""
         return f"{value:,.2f} {metric}, {self.noise_text or ('exact' if exact else 'bound')}"

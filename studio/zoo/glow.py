@@ -25,10 +25,11 @@ from studio.density.bijections.bijection import Bijection, Chain, OnPart
 from studio.density.bijections.coupling import Additive, ChannelCoupling, ShiftScaleCoupling
 from studio.density.bijections.learned_prior import Split, TopPrior
 from studio.density.bijections.linear import ActNorm, ChannelMixing, InvertibleConv, Squeeze
-from studio.density.flow import Flow, Noise
+from studio.density.flow import Flow
 from studio.nets.glow import CouplingNet, EdgeLayer, ScaledConv, packed_layers, stack_networks
 from studio.nets.glow_gradient import GradientStep
 from studio.nets.glow_steps import PackedStep, WorkBuffers, apply_learning_steps
+from studio.zoo.noise import Noise
 
 CLASSIFIER_WEIGHT = 0.01
 """The weight of the classifier's bits, added to the bits per dimension, as in the authors' code."""

@@ -124,6 +124,7 @@ def test_a_trained_file_says_whose_density_it_is_and_restores_a_picture(
 ) -> None:
     card = models.find_model(tiny_noise).card
     assert card.held_out_text.endswith("bits per dimension, density of the picture plus noise 0.1")
+    assert card.short_held_out_text.endswith("bits per dimension, with noise 0.1")
     assert card.paper_figure == ""
     picture = tmp_path / "own.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)).save(picture)

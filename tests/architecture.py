@@ -85,6 +85,7 @@ READERS = {  # of files; a file of the user is read by the child of studio.media
     "read_wave": "studio.media.sounds.single_cycle",
     "read_cycle": "studio.media.sounds.single_cycle",
     "read_members": "studio.media.pack",
+    "read_headers": "studio.media.tar_headers",
     "unpack_picture_text": "studio.media.pictures.enlarging",
 }
 CHILD = "studio.media.decoder_process"
@@ -94,11 +95,11 @@ KNOWN_FILES = {"studio.app.generation.run", "studio.app.panels.complete.canvas"}
 """Modules that read pictures which the studio wrote, after a digest has shown that no byte has changed."""
 DECODERS = {  # calls of libraries that read files, by the end of their dotted name
     "Image.open", "SoundFile", "soundfile.read", "soundfile.info", "soundfile.blocks", "np.load", "read_array",
-    "ZipFile", "tarfile.open", "gzip.open", "wave.open", "QImageReader", "QMovie",
+    "ZipFile", "tarfile.open", "TarFile", "gzip.open", "wave.open", "QImageReader", "QMovie",
 }  # fmt: skip
 IN_PROCESS = {
     "studio.media.dataset", "studio.media.sounds.audio_dataset", "studio.media.decoder", "studio.media.folder_scan",
-    "studio.media.preparing", "studio.media.similarity",
+    "studio.media.preparing", "studio.media.shards", "studio.media.shard_stream", "studio.media.similarity",
 }  # fmt: skip
 """Modules of media that run in the engine and in the window. The others run in the child process."""
 UNPICKLERS = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "multiprocessing"}

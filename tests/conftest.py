@@ -154,6 +154,20 @@ def trained_kinds_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
+def trained_noise_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of `tiny-noise`: 8 × 8 grey plus noise. Every coupling knows the classes Dark and Light."""
+    from studio import zoo
+
+    grey = rings[..., :1].transpose(0, 3, 1, 2) // 2
+    light = np.arange(160) % 2
+    x = (grey + 128 * light[:, None, None, None]).astype(np.uint8)
+    recipe = zoo.glow.Glow(scales=1, depth=2, width=16, classes=2, class_in_couplings=True, noise=0.1)
+    return _trained(
+        tmp_path_factory, x, light, name="tiny-noise", recipe=recipe, classes=("Dark", "Light"), steps=80, rate=0.01
+    )
+
+
+@pytest.fixture(scope="session")
 def trained_waves_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the file of `tiny-waves`: single cycles of 32 samples, 1,024 levels."""
     from studio import zoo
@@ -334,6 +348,12 @@ def tiny(trained_file: Path, studio_home: Path) -> str:
 def tiny_kinds(trained_kinds_file: Path, studio_home: Path) -> str:
     """Return the name of a model with classes, like `tiny`."""
     return _at_home(trained_kinds_file, studio_home)
+
+
+@pytest.fixture
+def tiny_noise(trained_noise_file: Path, studio_home: Path) -> str:
+    """Return the name of a model of pictures plus noise, like `tiny`."""
+    return _at_home(trained_noise_file, studio_home)
 
 
 @pytest.fixture

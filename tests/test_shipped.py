@@ -57,13 +57,13 @@ def test_odd_pictures_decode_back_or_the_difference_is_reported(shipped: Install
     card = shipped.card
     if card.medium != "picture" or not zoo.recipe_from_fields(card.recipe).build(card.shape, card.levels).invertible:
         pytest.skip("only where an artwork has a latent of its own size")
-    for name, picture in odd_pictures(card.shape, together=card.can_inpaint).items():
+    for name, picture in odd_pictures(card.shown_shape, together=card.can_inpaint).items():
         (found,) = asked(jobs, wire.Encode(job="a", model=card.name, picture=picture))
         assert isinstance(found, wire.Encoded)
         assert found.exact or not {card.family, card.name} & set(EXACT), name
         (shown,) = asked(jobs, wire.DecodeLatent(job="b", model=card.name, latent=found.latent, label=found.label))
         assert isinstance(shown, wire.Decoded)
-        known = to_arrays(to_levels(picture[None], card.shape, card.levels), card.levels)[0]
+        known = to_arrays(to_levels(picture[None], card.shape, card.levels, card.palette), card.levels, card.palette)[0]
         assert found.differing == np.count_nonzero(shown.picture != known), name
 
 

@@ -113,9 +113,9 @@ def test_the_cover_is_the_artworks_of_the_first_seeds(
     seeds = range(1, count + 1)
     if isinstance(model, AutoregressiveSound):
         *_, last = model.sample_steps(seeds, temperature=card.temperature, samples=HEARD)
-        assert np.array_equal(to_arrays(last.x, model.levels), cover[:, :HEARD])
+        assert np.array_equal(to_arrays(last.x, model.levels, card.palette), cover[:, :HEARD])
         return
-    made = to_arrays(model.sample(seeds, temperature=card.temperature), model.levels).astype(int)
+    made = to_arrays(model.sample(seeds, temperature=card.temperature), model.levels, card.palette).astype(int)
     if model.can_inpaint:
         assert np.array_equal(made, cover)
         return

@@ -20,6 +20,7 @@ from studio.app.core.request import Request
 from studio.app.core.smoothing import Smoothing
 from studio.app.core.undo import UndoHistory
 from studio.app.engine.client import EngineClient
+from studio.app.engine.computers import Computers
 from studio.app.file_opener import FileOpener, PanelStates
 from studio.app.files.clipboard import Clipboard
 from studio.app.files.export_settings import ExportSettings
@@ -33,6 +34,7 @@ from studio.app.panels.explore.state import ExploreState
 from studio.app.panels.generate.state import GenerateState
 from studio.app.panels.sound.state import SoundState
 from studio.app.panels.train.state import TrainState
+from studio.app.panels.train.training_computers import TrainingComputers
 from studio.app.takes.store import TakeStore
 from studio.library import storage
 from studio.library.models import InstalledModel
@@ -67,6 +69,7 @@ class AppState(State):
         output: OutputProtocol,
         is_first: bool = True,
         trainer: EngineClient | None = None,
+        remote_trainer: EngineClient | None = None,
     ) -> None:
         """Create all states. Call `start` before the window is shown.
 
@@ -74,9 +77,11 @@ class AppState(State):
             is_first: whether no other window uses the same folders. A later window adds takes and changes nothing
                 else there: the first one saves the settings and knows which files are needed.
             trainer: an engine for training alone; None if the other one trains, too
+            remote_trainer: an engine for training on other computers; None if no other computer trains
         """
         super().__init__()
         self._trainer = trainer
+        self._remote_trainer = remote_trainer
         self._is_first = is_first
         self.engine = engine
         self._settings = settings
@@ -85,6 +90,7 @@ class AppState(State):
         self._create_panels()
         self._kept_states: dict[str, State] = {
             "preferences": self.preferences,
+            "computers": self.computers,
             "takes": self.takes,
             "models": self.models,
             **self._panels,
@@ -103,6 +109,7 @@ class AppState(State):
         self.engine_status: Value[str] = Value("Starting", self)
         """The engine in a word: `Starting`, `Ready`, `Working`, `Stopped`."""
         self.preferences = Preferences()
+        self.computers = Computers()
         self.messages = Messages()
         self.models = ModelList(self.messages)
         self.jobs = JobList(self.engine)
@@ -127,7 +134,8 @@ class AppState(State):
         trainer, release = (engine, _keep_engine) if self._trainer is None else (self._trainer, self._trainer.rest)
         if self._trainer is not None:
             self.jobs.follow_engine(self._trainer)
-        self.train = TrainState(trainer, release, models, of("train"), jobs, takes, self.sound_card)
+        elsewhere = self._training_computers(trainer)
+        self.train = TrainState(trainer, release, models, of("train"), jobs, takes, self.sound_card, elsewhere)
         self.train.queue.is_restored = self._is_first
         self._panels: dict[str, PanelStates] = dict(
             generate=self.generate, explore=self.explore, complete=self.complete, sound=self.sound, train=self.train
@@ -135,6 +143,14 @@ class AppState(State):
         for grid in (self.generate.batch, self.complete.batch):
             grid.keeps_pictures = self._is_first
         self.takes.names_writable = self._is_first
+
+    def _training_computers(self, trainer: EngineProtocol) -> TrainingComputers:
+        """Return the computers that can train besides this one."""
+        remote = self._remote_trainer
+        if remote is None:
+            return TrainingComputers(trainer, Value(()), _keep_engine)
+        self.jobs.follow_engine(remote)
+        return TrainingComputers(remote, self.computers.hosts, remote.rest)
 
     def _create_values(self) -> None:
         """Create the values of the window itself: its panel, its appearance and the engine's reports."""
@@ -268,6 +284,9 @@ class AppState(State):
 
     def _connect_states(self) -> None:
         """Connect the states to each other, to the engine and to autosave."""
+        self.computers.generating.changed.connect(self._use_computer)
+        if host := self.computers.generating.get():
+            self._use_computer(host)
         self.engine.announced.connect(self._use_event)
         self._doctor.progressed.connect(self._use_event)
         self._doctor.failed.connect(self._show_failure)
@@ -336,6 +355,12 @@ class AppState(State):
         self._death_reason = sentence
         self.messages.show_message(sentence, "failed")
 
+    def _use_computer(self, host: str) -> None:
+        """Let another computer generate from now on."""
+        self.device.set("")
+        self.findings.set(())
+        self.engine.use_computer(host)
+
     def _on_status_changed(self, status: str) -> None:
         self.engine_status.set(status)
         said = self.messages.current.get()
@@ -344,9 +369,10 @@ class AppState(State):
                 QTimer.singleShot(READING_TIME, self, partial(self.messages.remove_message, said))
             self._death_reason = ""
         if status == "Stopped" and self._death_reason and said is not None and not said.buttons:
-            self.messages.show_message(
-                said.text, "failed", ("Start it again", self.engine.start), until=(self.engine_status.changed,)
-            )
+            buttons = [("Start it again", self.engine.start)]
+            if self.computers.generating.get():
+                buttons = [("Connect again", self.engine.start), ("Use this computer", self.computers.return_home)]
+            self.messages.show_message(said.text, "failed", *buttons, until=(self.engine_status.changed,))
 
     def _restore_work(self, artwork: Artwork) -> None:
         self.generate.rewind_actions.restore_work(artwork)
@@ -357,6 +383,7 @@ class AppState(State):
     def close(self) -> None:
         """Save the state for the last time and wait for running work, but not for files that are being read."""
         self.autosave.stop()
+        self.computers.close()
         with decoder.shared_decoder.interrupted():
             synth, panels = self.wave_synth, (self.generate, self.explore, self.complete, self.train)
             for state in (synth, self.sound, self.sound_card, *panels, self.exporter, self.clipboard, self.models):

@@ -108,7 +108,7 @@ def run_job(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, Non
     try:
         for event in events:
             silent = silent and event is None
-            if isinstance(event, wire.Notice):
+            if isinstance(event, wire.Notice | wire.TrainingWaits):
                 print_message(event.text)
             elif isinstance(event, Pause):
                 time.sleep(event.seconds)

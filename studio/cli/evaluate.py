@@ -40,8 +40,11 @@ def run(args: argparse.Namespace) -> int:
             continue
         command.show_progress(f"{event.done} of {event.total} measured")
         for metric, value, exact in event.figures:
+            sort = trained.card.noise_text or ("exact" if exact else "bound")
             line = {"name": trained.card.name, "metric": metric, "value": value, "exact": exact, "n": event.total}
-            command.print_result(args, line, f"{value:12,.4f} {metric}, {'exact' if exact else 'bound'}")
+            if trained.card.noise:
+                line |= {"noise": trained.card.noise}
+            command.print_result(args, line, f"{value:12,.4f} {metric}, {sort}")
         if event.distances is not None:
             _print_distances(args, trained, event.distances)
         if event.spread:

@@ -10,7 +10,6 @@ from studio.library import models, storage
 from studio.library.card import Card
 from studio.library.work import encode_png
 from studio.media import names
-from studio.media.pictures import image
 from studio.wire import messages as wire
 
 
@@ -86,4 +85,5 @@ def _open_picture(args: argparse.Namespace, card: Card) -> wire.Array:
             f'"{names.display_name(args.file.name)}" is {width} × {height} pixels, so it cannot grow to '
             f"{wide} × {high}. Give a larger --size."
         )
-    return image.fit_to_shape(array, (card.shape[0], height, width))
+    sized = msgspec.structs.replace(card, shape=(card.shown_shape[0], height, width))
+    return arguments.fit_picture(array, sized, args.file)

@@ -30,6 +30,8 @@ def run(args: argparse.Namespace) -> int:
             "value": card.value,
             "exact": card.exact,
         }
+        if card.noise:
+            line |= {"noise": card.noise}
         what = f"{card.subject}, {card.size_text}"
         command.print_result(args, line, f"{card.name:28} {card.family_title:16} {what:44} {card.held_out_text}")
     for sentence in refused:
@@ -53,5 +55,4 @@ def models_table(cards: Sequence[Card]) -> str:
 
 def _figures(card: Card) -> str:
     """Return every held-out figure of a card, its main one first."""
-    more = [f"{value:,.2f} {metric}, {'exact' if exact else 'bound'}" for metric, value, exact in card.figures[1:]]
-    return "; ".join([card.held_out_text, *more])
+    return "; ".join([card.held_out_text, *(card.figure_text(*figure) for figure in card.figures[1:])])

@@ -228,7 +228,7 @@ def _encode_sheet(args: argparse.Namespace, trained: models.InstalledModel, kept
 
     It has about as many rows as columns.
     """
-    columns = max(1, round(len(kept.results) ** 0.5))
+    columns = export.sheet_columns(len(kept.results))
     if trained.card.medium == "sound":
         drawn = [waveform.draw_cycle(cycle) for cycle in kept.results]
         return export.encode_png_bytes(export.arrange_sheet(drawn, columns, over=waveform.MIDDLE))

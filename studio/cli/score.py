@@ -94,7 +94,7 @@ def _print_score(args: argparse.Namespace, card: Card, scored: ScoredFile, more:
         "exact": not found.is_bound,
         "percentile": percentile,
     }
-    sort = "bound" if found.is_bound else "exact"
+    sort = card.noise_text or ("bound" if found.is_bound else "exact")
     kind = "" if found.label is None else card.class_names[found.label]
     if kind and args.label is not None:
         words = f"{scored.path}: {bits:.4f} bits per {unit} given {kind}, {sort}"
@@ -104,6 +104,8 @@ def _print_score(args: argparse.Namespace, card: Card, scored: ScoredFile, more:
         words = f"{words}; {given:.4f} given {kind}, its likeliest class"
     if percentile is not None:
         words = f"{words}; more typical than {percentile:.0f} of 100 held-out {arguments.artworks_word(card)}"
+    if card.noise:
+        line |= {"noise": card.noise}
     if found.label is not None:
         line |= {"label": card.classes[found.label], f"bits_per_{unit}_given_label": given}
     if more:

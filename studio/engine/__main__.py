@@ -7,6 +7,7 @@ Between two steps the engine reads all commands that have arrived.
 import argparse
 import faulthandler
 import gc
+import math
 import os
 import signal
 import sys
@@ -37,6 +38,7 @@ from studio.wire.messages import (
     Failed,
     Finished,
     Heartbeat,
+    KeepAlive,
     Ready,
     Starting,
     Stop,
@@ -47,6 +49,8 @@ HEARTBEAT_SECONDS = 0.5
 """Seconds between two heartbeats."""
 GRACE_SECONDS = 1.5
 """Seconds that the running step may last after the window has closed."""
+SILENCE_SECONDS = 60.0
+"""Seconds without a sign of a window on another computer after which the connection counts as lost."""
 IDLE_SECONDS = 3.0
 """Seconds without a job after which the engine counts as idle. A user who pauses for a moment does not make it idle."""
 
@@ -84,6 +88,8 @@ class JobTable:
 
     def add_command(self, command: AnyCommand) -> None:
         """Add a command. It replaces an older command with the same control."""
+        if isinstance(command, KeepAlive):
+            return
         if isinstance(command, Stop):
             if job := self._jobs.get(command.job):
                 self._stop(job)
@@ -220,8 +226,11 @@ def _send_heartbeats(table: JobTable, inbox: Inbox, outbox: Outbox, over: thread
     inbox.put(None)
 
 
-def run_engine(load: LoadEngine) -> int:
-    """Run an engine process: claim the pipes, send Starting, load, send Ready, then serve."""
+def run_engine(load: LoadEngine, silence_seconds: float = math.inf) -> int:
+    """Run an engine process: claim the pipes, send Starting, load, send Ready, then serve.
+
+    It also ends after so many seconds in which nothing arrives.
+    """
     if sys.stdout.isatty():
         print("This command is for the window only. Try: studio --help", file=sys.stderr)
         return 2
@@ -234,6 +243,8 @@ def run_engine(load: LoadEngine) -> int:
         signal.signal(signal.Signals[name], lambda *_: inbox.put(None))
     outbox.send(Starting())
     threading.Thread(target=_read_commands, args=(source, inbox), daemon=True).start()
+    if math.isfinite(silence_seconds):
+        threading.Thread(target=_end_after_silence, args=(inbox, silence_seconds), daemon=True).start()
     try:
         start, ready, idle_task = load(outbox)
         outbox.send(ready)
@@ -256,13 +267,27 @@ def _read_commands(source: int, inbox: Inbox) -> None:
     os._exit(1)
 
 
+def _end_after_silence(inbox: Inbox, seconds: float) -> None:
+    """End the process, like at the end of its input, if nothing has arrived for so long.
+
+    A network that breaks does not end the input: the system waits for hours, and nobody could resume a training.
+    """
+    while (left := inbox.heard_at + seconds - time.monotonic()) > 0:
+        time.sleep(min(left, 1.0))
+    inbox.put(None)
+    time.sleep(GRACE_SECONDS)
+    os._exit(1)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `studio engine [--device cpu|cuda|mps] [--background]` and return the exit status."""
+    """Run `studio engine [--device cpu|cuda|mps] [--background] [--remote]` and return the exit status."""
     parser = argparse.ArgumentParser(prog="studio engine", description="The child process of the window.")
     parser.add_argument("--device", help="cpu, cuda or mps (the best one that works)")
     parser.add_argument("--background", action="store_true", help="let every other program go first, for training")
+    parser.add_argument("--remote", action="store_true", help="end when the window has sent no sign for a minute")
     chosen = parser.parse_args(argv)
-    return run_engine(lambda outbox: _load_engine(chosen.device, chosen.background, outbox))
+    silence_seconds = SILENCE_SECONDS if chosen.remote else math.inf
+    return run_engine(lambda outbox: _load_engine(chosen.device, chosen.background, outbox), silence_seconds)
 
 
 def _load_engine(device_name: str | None, background: bool, outbox: Outbox) -> tuple[StartJob, Ready, IdleTask]:

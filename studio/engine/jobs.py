@@ -17,7 +17,8 @@ from studio.engine.generation import canvas, encoding, inpainting, loop_finder, 
 from studio.engine.generation.picture_job import GROUP_SIZE, PictureJob
 from studio.engine.generation.sound_job import SoundJob
 from studio.engine.levels import DoesNotFit
-from studio.engine.training import examples, jobs, pyramid_export, scanning, trial
+from studio.engine.training import examples, jobs, pyramid_export, sample_comparison, scanning, trial
+from studio.library import received_files
 from studio.wire import messages as wire
 
 
@@ -33,6 +34,7 @@ class JobStarter:
         """The requests to each running training, by its id."""
         self._early_adjustments: list[wire.Adjust] = []
         """The newest adjustments of jobs that are not drawing yet, or have ended."""
+        self._receiver = received_files.FileReceiver()
 
     def start(self, command: wire.AnyCommand) -> EventSteps:
         """Return the events of a command, lazily: nothing is done before the first is requested."""
@@ -41,6 +43,8 @@ class JobStarter:
                 return self.sample(command)
             case wire.DecodeLatent():
                 return self.decode_latent(command)
+            case wire.DecodeClasses():
+                return self.decode_classes(command)
             case wire.Interpolate():
                 return self.interpolate(command)
             case wire.Encode():
@@ -69,8 +73,18 @@ class JobStarter:
                 return self.steer_training(command)
             case wire.Evaluate():
                 return jobs.evaluate_model(command, self.model_cache, self.device)
+            case wire.CompareSamples():
+                return sample_comparison.compare_samples(command, self.model_cache)
             case wire.MakePyramid():
                 return pyramid_export.make_pyramid(command, self.device)
+            case wire.PackArtworks():
+                return jobs.pack_artworks(command)
+            case wire.MeasureTraining():
+                return trial.measure_training(command, self.device)
+            case wire.FindFile():
+                return self.find_file(command)
+            case wire.StoreFile():
+                return self.store_file(command)
             case wire.Doctor():
                 return self.doctor(command)
         raise DoesNotFit(f"a {type(command).__name__} cannot be started")
@@ -199,6 +213,20 @@ class JobStarter:
             made = yield from _decode_in_steps(loaded, z[part], None if c is None else c[part], temperatures[part])
             yield wire.PicturesPreview(job=command.job, first=at, pictures=made, done=1, total=1)
 
+    def decode_classes(self, command: wire.DecodeClasses) -> EventSteps:
+        """Draw one latent in every class, in groups."""
+        yield None
+        latent = command.point.latent
+        loaded = self.model_cache.get_model(command.model, double=latent is not None and latent.dtype.itemsize == 8)
+        if not loaded.card.classes or loaded.card.sample_rate:
+            raise DoesNotFit(f'"{loaded.card.title}" has no alphabet. Choose a model of pictures with classes')
+        z, temperature, _ = _latent_of(loaded, command.point)
+        every = torch.arange(loaded.model.classes, device=z.device)
+        group = batch_that_fits(self.device, GROUP_SIZE, loaded.bytes_each)
+        for c in torch.split(every, group):
+            made = yield from _decode_in_steps(loaded, z.expand(len(c), *z.shape), c, temperature)
+            yield wire.PicturesPreview(job=command.job, first=int(c[0]), pictures=made, done=1, total=1)
+
     def encode(self, command: wire.Encode) -> EventSteps:
         """Encode a picture in float32, and again in float64 if it does not decode back.
 
@@ -215,7 +243,7 @@ class JobStarter:
             label=found.label,
             exact=found.differing == 0,
             differing=found.differing,
-            total=command.picture.size,
+            total=found.total,
             largest_difference=found.largest_difference,
             bits=found.bits,
             is_bound=not loaded.model.exact,
@@ -265,6 +293,19 @@ class JobStarter:
                 join_bits_before=found.bits_before,
                 tried_count=found.tried,
             )
+
+    def find_file(self, command: wire.FindFile) -> EventSteps:
+        """Report the path of a file if it is here."""
+        path = received_files.find_file(command.name, command.file_hash)
+        if path is not None:
+            yield wire.FileFound(job=command.job, path=str(path))
+
+    def store_file(self, command: wire.StoreFile) -> EventSteps:
+        """Add a piece of a file that another computer sends, and report its path once it is whole."""
+        data = command.data.tobytes()
+        path = self._receiver.add_piece(command.name, command.file_hash, command.first_byte, command.size, data)
+        if path is not None:
+            yield wire.FileFound(job=command.job, path=str(path))
 
     def doctor(self, command: wire.Doctor) -> EventSteps:
         """Report Doctor's findings about this computer."""

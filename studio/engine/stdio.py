@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 
@@ -34,6 +35,8 @@ class Inbox:
     """Holds the arrived items until they are read: commands, faults of the stream, and None at its end."""
 
     def __init__(self) -> None:
+        self.heard_at = time.monotonic()
+        """When bytes arrived last, in seconds of the monotonic clock."""
         self._items: SimpleQueue[AnyCommand | BadFrame | None] = SimpleQueue()  # a signal handler may call its put
 
     def put(self, item: AnyCommand | BadFrame | None) -> None:
@@ -53,6 +56,7 @@ def read_commands(source: int, inbox: Inbox) -> None:
     """Put a pipe's commands in the inbox until the pipe ends or cannot be read."""
     splitter = command_splitter()
     while data := _received(source):
+        inbox.heard_at = time.monotonic()
         splitter.feed(data)
         while True:
             try:

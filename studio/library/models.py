@@ -4,12 +4,14 @@ A model is one safetensors file: tensors `weights.…`, `directions` and `cover`
 else is ever loaded. The file is read into memory, never mapped, so that it cannot change while it is in use.
 """
 
+import contextlib
 import difflib
 import functools
 import hashlib
 import math
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +48,7 @@ __all__ = [
     "find_upsampler",
     "list_models",
     "read_model",
+    "received_folder",
     "rename_direction",
     "shipped_folder",
     "write_card",
@@ -54,6 +57,8 @@ __all__ = [
 SHIPPED_ORDER = (
     "pixelcnnpp-brush-32",
     "maf-letters-32",
+    "maf-letters-noise-32",
+    "glow-letters-32",
     "pixelcnnpp-icons-32",
     "glow-flowers-32",
     "realnvp-emoji-32",
@@ -121,6 +126,11 @@ def shipped_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "models"
 
 
+def received_folder() -> Path:
+    """Return the folder of the files that windows on other computers sent (studio/library/received_files.py)."""
+    return storage.home_folder("cache") / "received"
+
+
 def list_models() -> tuple[list[InstalledModel], list[str]]:
     """List the shipped models, then the user's own, and the reasons why others were refused.
 
@@ -168,7 +178,7 @@ def find_upsampler(card: Card) -> InstalledModel:
     """Return the upsampler that the card of a pyramid names. Raises BadModel if it is missing."""
     parts = card.pyramid
     assert parts is not None, "only a pyramid names an upsampler"
-    for found in _read_folders()[0]:
+    for found in (*_read_folders()[0], *_read_received()):
         if found.card.role == "upsampler" and found.has_hash(parts.upsampler_hash):
             return found
     raise BadModel(
@@ -318,6 +328,13 @@ def _read_folders() -> tuple[list[InstalledModel], list[str]]:
     return found, refused
 
 
+def _read_received() -> Iterator[InstalledModel]:
+    """Yield the models among the received files, of which some are no models."""
+    for path in sorted(received_folder().glob(f"*/*{MODEL_SUFFIX}")):
+        with contextlib.suppress(BadModel):
+            yield _read_installed(path)
+
+
 def _model_files_in(folder: Path) -> list[Path]:
     """List the files in a folder that are models or have a model's suffix.
 
@@ -367,6 +384,8 @@ def _shape_fault(card: Card, size: int) -> str:
         return f"its pictures the size {sizes}, not colours × height × width"
     if card.levels > 256:
         return f"its pictures {card.levels:,} levels instead of at most 256"
+    if card.palette and (card.shape[0] != 1 or not card.levels == len(card.palette) == len(set(card.palette))):
+        return f"its {card.levels:,} levels a palette that does not fit"
     return f"its pictures a size ({sizes}) that is larger than the file" if math.prod(card.shape) > size else ""
 
 

@@ -7,20 +7,23 @@ whatever the preparation. Artworks that are equal in the model's shape count onc
 out.
 """
 
+import contextlib
 import os
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from studio.media import decoder
-from studio.media.folder_scan import ArtworkStore, FileReport, FolderScan, ListedFile, walk_files
+from studio.media.folder_scan import ArtworkStore, FileReport, ListedFile, walk_files
 from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused, compose_over, fit_to_shape
-from studio.media.preparation import AS_USUAL, Preparation
+from studio.media.pictures.palette import colours_of
+from studio.media.preparation import AS_USUAL, MAX_COLOURS, MIN_COLOURS, Palette, Preparation
 from studio.media.preparing import FilePreparer, Shape, content_hash
+from studio.media.shards import Opening, ShardList, class_names, find_shards, scan_source
 from studio.media.sounds.single_cycle import cycle_from_wave
 
 _ROUNDING = 8
@@ -48,6 +51,8 @@ class ImportReport:
     """Files of other content that equal another one in the model's shape."""
     damaged: tuple[tuple[str, str], ...] = ()
     """Files that are used although they are cut off or damaged: name within the folder, and what is wrong."""
+    texts: int = 0
+    """Texts beside the files of shards, which are not learned."""
 
     @property
     def summary(self) -> str:
@@ -71,6 +76,8 @@ class ImportReport:
         if self.similar:
             were = "were" if self.similar != 1 else "was"
             parts.append(f"{self.similar:,} {were} the same as another at this {'length' if self.sounds else 'size'}.")
+        if self.texts:
+            parts.append(f"{self.texts:,} texts are not learned." if self.texts != 1 else "1 text is not learned.")
         return " ".join(parts)
 
 
@@ -94,6 +101,12 @@ class Dataset:
     name: str
     licence: str
     """Empty unless NAME.licence.txt lies next to the pack."""
+    shards: ShardList | None = None
+    """The shards to be read as a stream, if they hold more than was loaded. Then these are the first artworks."""
+    train_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    """The row of each training artwork in its pack (N,); empty for a folder."""
+    palette: Palette = ()
+    """The palette of a pack of indices, whose pictures are given in its colours; empty if there is none."""
 
 
 class ReportGatherer:
@@ -136,7 +149,7 @@ def load_dataset_in_steps(
         store: keeps what files became for the next time
     """
     source = Path(source)
-    if source.is_dir():
+    if source.is_dir() or find_shards(source) is not None:
         return (yield from _load_folder(source, FilePreparer(shape, 0, preparation), store))
     yield None
     return _load_pack(source, shape)
@@ -165,7 +178,16 @@ def class_folders(source: Path) -> tuple[str, ...]:
     return tuple(sorted(set(names)))
 
 
-def labels_of(names: list[str], classes: tuple[str, ...], name: str) -> np.ndarray | None:
+def find_classes(source: Path) -> Generator[None, None, tuple[str, ...]]:
+    """Return the classes that a folder's sub-folders or the samples of shards name, in small steps.
+
+    Raises FileRefused.
+    """
+    shards = find_shards(source)
+    return class_folders(source) if shards is None else (yield from class_names(shards))
+
+
+def labels_of(names: list[str], classes: tuple[str, ...], name: str, *, is_whole: bool = True) -> np.ndarray | None:
     """Return the number of each class name (n,) int64, or None without classes.
 
     Raises FileRefused if the folder `name` has classes without artworks, or none.
@@ -173,12 +195,13 @@ def labels_of(names: list[str], classes: tuple[str, ...], name: str) -> np.ndarr
     Arguments
         names: the class of each artwork
         classes: all classes
+        is_whole: whether these are all artworks
     """
     if not classes:
         return None
     numbers = {each: number for number, each in enumerate(classes)}
     empty = sorted(numbers.keys() - set(names))
-    if empty:
+    if empty and is_whole:
         reason = f'has a sub-folder without anything to learn from, "{empty[0]}"'
         raise FileRefused(name, reason, "Fill it, move it elsewhere, or train without classes.")
     return np.array([numbers[each] for each in names], np.int64)
@@ -191,34 +214,41 @@ def _load_folder(
     source: Path, preparer: FilePreparer, store: ArtworkStore | None
 ) -> Generator[FileReport | None, None, Dataset]:
     name = display_name(source.resolve().name)
-    classes = class_folders(source) if preparer.preparation.folders_as_classes else ()
+    shards = find_shards(source)
+    classes = (yield from find_classes(source)) if preparer.preparation.folders_as_classes else ()
+    opening = Opening(shards)
     artworks: dict[bytes, np.ndarray] = {}  # in the model's shape, by the hash of their content
     labels: dict[bytes, str] = {}
     gathered = ReportGatherer()
-    for report in FolderScan(source, preparer, store).steps():
-        if report is not None:
-            prepared = report.prepared
-            if prepared is not None and report.outcome != "left_out" and prepared.content not in artworks:
-                artworks[prepared.content] = prepared.artwork
-                labels[prepared.content] = report.label
-                gathered.duplicates -= report.outcome == "duplicate"  # it is another file, and similar
-            gathered.add(report)
-        yield report
+    scan = scan_source(source, preparer, store)
+    with contextlib.closing(scan.steps()) as reports:
+        for report in reports:
+            if report is not None:
+                prepared = report.prepared
+                if prepared is not None and report.outcome != "left_out" and prepared.content not in artworks:
+                    artworks[prepared.content] = prepared.artwork
+                    labels[prepared.content] = report.label
+                    gathered.duplicates -= report.outcome == "duplicate"  # it is another file, and similar
+                    opening.add(prepared.artwork)
+                gathered.add(report)
+            yield report
+            if opening.is_complete:
+                break
     different = _drop_duplicates(artworks)
     similar = len(artworks) - len(different)
     report_of_all = ImportReport(
         len(different), tuple(gathered.skipped), gathered.duplicates, preparer.is_sound, similar,
-        tuple(gathered.damaged),
+        tuple(gathered.damaged), scan.texts,
     )  # fmt: skip
     if report_of_all.used < 2:
         thing = "sounds" if preparer.is_sound else "pictures"
         reason = f"has too few {thing} to learn from ({_counts_text(report_of_all)})"
         raise TooFewArtworks(display_name(source.name), reason)
     kept, held = split_keys(different)
-    numbers = labels_of([labels[key] for key in (*kept, *held)], classes, name)
+    numbers = labels_of([labels[key] for key in (*kept, *held)], classes, name, is_whole=opening.rest is None)
     sides = [np.stack([different[key] for key in keys]) for keys in (kept, held)]
     train_labels, test_labels = (None, None) if numbers is None else (numbers[: len(kept)], numbers[len(kept) :])
-    return Dataset(sides[0], sides[1], train_labels, test_labels, classes, report_of_all, name, "")
+    return Dataset(sides[0], sides[1], train_labels, test_labels, classes, report_of_all, name, "", opening.rest)
 
 
 def _drop_duplicates(artworks: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:
@@ -311,7 +341,12 @@ def _load_pack(source: Path, shape: Shape) -> Dataset:
     name = display_name(source.name)
     parts = decoder.open_pack(os.path.realpath(source))  # if the user names a link, this is its target
     sounds = len(shape) == 1
+    palette = _read_palette(parts, name)
+    for side in ("train_x", "test_x") if palette else ():
+        if side in parts:
+            parts[side] = _in_colours(parts[side], palette, name)
     train, train_labels = _checked_side(parts, "train", name, sounds)
+    rows = np.arange(len(train))
     if "test_x" in parts:
         test, test_labels = _checked_side(parts, "test", name, sounds)
     else:
@@ -319,6 +354,7 @@ def _load_pack(source: Path, shape: Shape) -> Dataset:
         held[:1] |= not held.any()
         test, test_labels = _select(train, train_labels, held)
         train, train_labels = _select(train, train_labels, ~held)
+        rows = rows[~held]
     train = _resize_all(train, shape)
     test = _resize_all(test, shape)
     learned = ~_is_among(train, test)
@@ -331,8 +367,36 @@ def _load_pack(source: Path, shape: Shape) -> Dataset:
     names = parts.get("label_names", np.array([], str)).reshape(-1)
     labels = tuple(display_name(str(label)) for label in names)
     return Dataset(
-        train, test, train_labels, test_labels, labels, report, display_name(source.stem), _read_licence(source)
+        train,
+        test,
+        train_labels,
+        test_labels,
+        labels,
+        report,
+        display_name(source.stem),
+        _read_licence(source),
+        train_rows=rows[learned],
+        palette=palette,
     )
+
+
+def _read_palette(parts: dict[str, np.ndarray], name: str) -> Palette:
+    """Return the palette of a pack; empty if it has none. Raises FileRefused if it is no palette."""
+    colours = parts.get("palette")
+    if colours is None:
+        return ()
+    if colours.dtype != np.uint8 or colours.ndim != 2 or colours.shape[1] != 3:
+        raise FileRefused(name, f"has no palette of RGB colours (palette is {colours.dtype} of shape {colours.shape})")
+    if not MIN_COLOURS <= len(colours) <= MAX_COLOURS or len(np.unique(colours, axis=0)) < len(colours):
+        raise FileRefused(name, f"has a palette of other than {MIN_COLOURS} to {MAX_COLOURS} different colours")
+    return tuple((red, green, blue) for red, green, blue in colours.tolist())
+
+
+def _in_colours(x: np.ndarray, palette: Palette, name: str) -> np.ndarray:
+    """Return pictures of indices (n, height, width, 1) in the colours of a palette. Raises FileRefused."""
+    if x.dtype != np.uint8 or x.ndim != 4 or x.shape[3] != 1 or (x.size and int(x.max()) >= len(palette)):
+        raise FileRefused(name, f"has pictures that are no indices of its palette of {len(palette)} colours")
+    return colours_of(x[..., 0], palette)
 
 
 def _is_among(artworks: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -27,13 +27,18 @@ from studio.media.decoder_messages import (
     DecodeFault,
     DecodeRequest,
     arrays,
+    fault_of_dead_child,
+    interrupted,
     message,
     unexpected,
+    unstartable,
 )
+from studio.media.file_part import FilePart
 from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused, OpenedPicture
 from studio.media.sounds.audio_file import Recording
 from studio.media.sounds.single_cycle import OpenedWave
+from studio.media.tar_headers import TarHeaders
 
 BASE_CPU_SECONDS = 10
 """Seconds of processor time for a file: 64 megapixels of PNG take 2 s."""
@@ -59,7 +64,6 @@ COMPRESSED = 1000
 """Bytes more for each byte of a recording, up to MAX_AUDIO_MEMORY, so that a small file never gets much."""
 MAX_ANSWER_BYTES = 4 * 2**30
 """Bytes of all arrays of one file: two hours of a recording fit at 96 kHz, but not at 384 kHz."""
-SAVE_AGAIN_HINT = "Try saving it again from where it came."
 
 _HIDDEN = 0
 if sys.platform == "win32":  # otherwise Windows opens a console window
@@ -112,6 +116,7 @@ class FileDecoder:
         memory: int = BASE_MEMORY_BYTES,
         seconds_per_megabyte: int = SECONDS_PER_MEGABYTE,
         group: ReadGroup | None = None,
+        part: FilePart | None = None,
         **words: Any,
     ) -> T:
         """Return the contents of a file as a reader in the child decodes them. Raises FileRefused with the reason.
@@ -120,14 +125,15 @@ class FileDecoder:
             kind: type of the result
             max_bytes: bytes of all arrays in it
             memory: bytes that may be resident in the child
-            seconds_per_megabyte: seconds of processor time for each megabyte of the file
+            seconds_per_megabyte: seconds of processor time for each megabyte of the file; 0: it is not read as a whole
             group: the reads that it ends with
+            part: where the bytes are if `path` is only a name
             words: further arguments of the reader
         """
         name = display_name(os.path.basename(path))
-        megabytes = _size(path) / 1e6
+        megabytes = _size(path, part) / 1e6 if seconds_per_megabyte else 0.0
         seconds = self._seconds + int(seconds_per_megabyte * megabytes)
-        request = DecodeRequest(reader, os.fsencode(_absolute(path)), seconds, memory, words)
+        request = DecodeRequest(reader, os.fsencode(_absolute(path)), seconds, memory, words, part)
         call = _Call(self._interruptions, group)
         with self._free:
             patience = self._patience + WALL_PER_CPU_SECOND * seconds + megabytes / MEGABYTES_A_SECOND
@@ -179,11 +185,11 @@ class FileDecoder:
         except ChildDied:
             verdict = self._end(child)
             if self._is_interrupted(call):
-                raise _interrupted(name) from None
+                raise interrupted(name) from None
             # an earlier file may have damaged the child, so this one gets a new child
             if verdict == "crash" and not fresh:
                 return self._answer(request, patience, kind, most, name, call)
-            return _fault_of_dead_child(name, verdict)
+            return fault_of_dead_child(name, verdict)
         except MemoryError:
             self._end(child)
             return DecodeFault(name, "needs too much memory", "", "memory")
@@ -205,12 +211,12 @@ class FileDecoder:
         """Return a child, and whether it is a new one. Raises FileRefused."""
         with self._lock:
             if self._refuses or self._is_interrupted(call):
-                raise _interrupted(name)
+                raise interrupted(name)
             waiting = self._waiting()
             try:
                 child = waiting or _Child(self._program)
             except OSError:
-                raise _unstartable(name) from None
+                raise unstartable(name) from None
             self._busy[child] = call.group
         if waiting is not None:
             return waiting, False
@@ -218,7 +224,7 @@ class FileDecoder:
             child.load()
         except ChildDied:
             self._end(child)
-            raise (_interrupted(name) if self._is_interrupted(call) else _unstartable(name)) from None
+            raise (interrupted(name) if self._is_interrupted(call) else unstartable(name)) from None
         except BaseException:
             self._end(child)
             raise
@@ -337,25 +343,6 @@ class _Child:
             timer.cancel()
 
 
-# ── faults ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def _fault_of_dead_child(name: str, verdict: Literal["crash", "time"]) -> DecodeFault:
-    if verdict == "time":
-        return DecodeFault(name, "takes too long to read", SAVE_AGAIN_HINT)
-    return DecodeFault(name, "crashed the program that reads files", SAVE_AGAIN_HINT)
-
-
-def _interrupted(name: str) -> FileRefused:
-    return FileRefused(name, "was not read to its end", "Open it again.")
-
-
-def _unstartable(name: str) -> FileRefused:
-    return FileRefused(
-        name, "could not be read", "The program that reads files does not start. Install the studio again."
-    )
-
-
 # ── the child's process ──────────────────────────────────────────────────────────────────────────
 
 
@@ -378,7 +365,9 @@ def _absolute(path: Path | str) -> str:
     return str(path) if os.path.isabs(path) else os.path.join(os.getcwd(), path)
 
 
-def _size(path: Path | str) -> int:
+def _size(path: Path | str, part: FilePart | None) -> int:
+    if part is not None:
+        return part.size
     try:
         return os.stat(path).st_size
     except (OSError, ValueError):  # the reader will report it better
@@ -393,23 +382,32 @@ atexit.register(lambda: shared_decoder.close())
 
 
 def open_picture(
-    path: Path | str, *, ground: tuple[int, int, int] | None = None, group: ReadGroup | None = None
+    path: Path | str,
+    *,
+    ground: tuple[int, int, int] | None = None,
+    group: ReadGroup | None = None,
+    part: FilePart | None = None,
 ) -> OpenedPicture:
     """Open a picture as `image.open_picture` does, in the child. Raises FileRefused."""
     words: dict[str, Any] = {} if ground is None else {"ground": ground}
-    return shared_decoder.read_file("picture", path, OpenedPicture, group=group, **words)
+    return shared_decoder.read_file("picture", path, OpenedPicture, group=group, part=part, **words)
 
 
-def hash_file(path: Path | str, max_bytes: int, group: ReadGroup | None = None) -> str:
+def hash_file(path: Path | str, max_bytes: int, group: ReadGroup | None = None, part: FilePart | None = None) -> str:
     """Return the hash of a file's bytes as `image.hash_file` does, in the child. Raises FileRefused."""
-    return shared_decoder.read_file("hash", path, str, group=group, most=max_bytes)
+    return shared_decoder.read_file("hash", path, str, group=group, part=part, most=max_bytes)
 
 
 def open_recording(
-    path: Path | str, rate: int | None = None, *, centred: bool = True, group: ReadGroup | None = None
+    path: Path | str,
+    rate: int | None = None,
+    *,
+    centred: bool = True,
+    group: ReadGroup | None = None,
+    part: FilePart | None = None,
 ) -> Recording:
     """Open a recording as `audio_file.open_recording` does, in the child. Raises FileRefused."""
-    memory = BASE_MEMORY_BYTES + min(MAX_AUDIO_MEMORY, COMPRESSED * _size(path))
+    memory = BASE_MEMORY_BYTES + min(MAX_AUDIO_MEMORY, COMPRESSED * _size(path, part))
     return shared_decoder.read_file(
         "recording",
         path,
@@ -417,24 +415,36 @@ def open_recording(
         memory=memory,
         seconds_per_megabyte=A_COMPRESSED_MEGABYTE,
         group=group,
+        part=part,
         rate=rate,
         centred=centred,
     )
 
 
-def open_wave_file(path: Path | str, samples: int | None = None) -> OpenedWave:
+def open_wave_file(path: Path | str, samples: int | None = None, part: FilePart | None = None) -> OpenedWave:
     """Open a wave as `single_cycle.read_wave` does, in the child. Raises FileRefused."""
-    return shared_decoder.read_file("wave", path, OpenedWave, samples=samples)
+    return shared_decoder.read_file("wave", path, OpenedWave, part=part, samples=samples)
 
 
-def open_cycle(path: Path | str, samples: int, group: ReadGroup | None = None) -> np.ndarray:
+def open_cycle(
+    path: Path | str, samples: int, group: ReadGroup | None = None, part: FilePart | None = None
+) -> np.ndarray:
     """Open a cycle (samples,) int16 as `single_cycle.read_cycle` does, in the child. Raises FileRefused."""
-    return shared_decoder.read_file("cycle", path, np.ndarray, group=group, samples=samples)
+    return shared_decoder.read_file("cycle", path, np.ndarray, group=group, part=part, samples=samples)
 
 
-def open_pack(path: Path | str) -> dict[str, np.ndarray]:
+def open_pack(path: Path | str, names: Sequence[str] = pack.MEMBERS) -> dict[str, np.ndarray]:
     """Read the arrays of a pack as `pack.read_members` does, in the child. Raises FileRefused."""
-    return shared_decoder.read_file("pack", path, dict[str, np.ndarray], max_bytes=pack.MAX_PACK_BYTES)
+    return shared_decoder.read_file(
+        "pack", path, dict[str, np.ndarray], max_bytes=pack.MAX_PACK_BYTES, names=list(names)
+    )
+
+
+def read_tar_headers(path: Path | str, begin: int, count: int, group: ReadGroup | None = None) -> TarHeaders:
+    """Read headers of a tar archive as `tar_headers.read_headers` does, in the child. Raises FileRefused."""
+    return shared_decoder.read_file(
+        "tar", path, TarHeaders, seconds_per_megabyte=0, group=group, begin=begin, count=count
+    )
 
 
 def unpack_picture(text: str, most: tuple[int, ...]) -> np.ndarray | None:

@@ -15,10 +15,14 @@ from typing import IO, Any, Literal
 import msgspec
 import numpy as np
 
+from studio.media.file_part import FilePart
+from studio.media.pictures.image import FileRefused
+
 BLOCK_BYTES = 2**20
 """Bytes of an array that are sent at once."""
 MAX_HEAD_BYTES = 4 * 2**20
 LENGTH = struct.Struct("<I")
+SAVE_AGAIN_HINT = "Try saving it again from where it came."
 _DIMENSIONS = 8
 _KINDS = "biufcSU"
 """Kinds of numpy's types that hold no Python objects."""
@@ -35,6 +39,8 @@ class DecodeRequest(msgspec.Struct, frozen=True):
     """Bytes that may be resident."""
     words: dict[str, Any]
     """Further arguments of the reader."""
+    part: FilePart | None = None
+    """Where the bytes are if they lie within another file; `path` is then only a name."""
 
 
 class ChildReady(msgspec.Struct, frozen=True, tag=True):
@@ -132,3 +138,25 @@ def _fill(source: IO[bytes], room: memoryview) -> None:
         if not count:
             raise ChildDied
         room = room[count:]
+
+
+# ── faults ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def fault_of_dead_child(name: str, verdict: Literal["crash", "time"]) -> DecodeFault:
+    """Return the fault of a file whose child ended."""
+    if verdict == "time":
+        return DecodeFault(name, "takes too long to read", SAVE_AGAIN_HINT)
+    return DecodeFault(name, "crashed the program that reads files", SAVE_AGAIN_HINT)
+
+
+def interrupted(name: str) -> FileRefused:
+    """Return the refusal of a file whose read was ended."""
+    return FileRefused(name, "was not read to its end", "Open it again.")
+
+
+def unstartable(name: str) -> FileRefused:
+    """Return the refusal of a file if no child can be started."""
+    return FileRefused(
+        name, "could not be read", "The program that reads files does not start. Install the studio again."
+    )

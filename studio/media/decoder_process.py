@@ -21,12 +21,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from studio.media import pack
-from studio.media.decoder import SAVE_AGAIN_HINT
+from studio.media import pack, tar_headers
 from studio.media.decoder_messages import (
     BLOCK_BYTES,
     LENGTH,
     MAX_HEAD_BYTES,
+    SAVE_AGAIN_HINT,
     ChildReady,
     DecodeAnswer,
     DecodeFault,
@@ -57,6 +57,7 @@ FILE_READERS: dict[str, Callable[..., Any]] = {
     "cycle": single_cycle.read_cycle,
     "pack": pack.read_members,
     "text": _read_text,
+    "tar": tar_headers.read_headers,
 }
 
 
@@ -148,7 +149,8 @@ def _answer(sink: int, request: DecodeRequest) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = FILE_READERS[request.reader](Path(os.fsdecode(request.path)), **request.words)
+            words = request.words if request.part is None else {**request.words, "part": request.part}
+            found = FILE_READERS[request.reader](Path(os.fsdecode(request.path)), **words)
         value = msgspec.Raw(msgspec.json.encode(found, enc_hook=lambda each: _collect_arrays(each, arrays)))
         _send(sink, DecodeAnswer(tuple((array.dtype.str, array.shape) for array in arrays), value))
     except Exception as error:
@@ -185,7 +187,7 @@ def _fault_of(request: DecodeRequest, error: Exception) -> DecodeFault:
     path = os.fsdecode(request.path)
     name = display_name(os.path.basename(path))
     match error:
-        case image.FileRefused() if request.reader != "pack" and _is_archive(path):
+        case image.FileRefused() if request.reader not in ("pack", "tar") and _is_archive(path):
             return DecodeFault(error.name, "is an archive", pack.UNPACK_HINT)
         case image.FileRefused():
             return DecodeFault(error.name, error.reason, error.hint)

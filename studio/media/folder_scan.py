@@ -7,13 +7,14 @@ file but the hash of its content and its name, so a folder may hold hundreds of 
 import contextlib
 import os
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from studio.media import decoder
+from studio.media.file_part import FilePart
 from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused
 from studio.media.preparing import FilePreparer, PreparedFile, content_hash
@@ -25,7 +26,7 @@ _AHEAD = 2
 """Files that are read at the same time."""
 _LISTED_AT_ONCE = 1000
 _CHANGED = "was changed while it was read"
-_GONE = "is not there any more"
+GONE = "is not there any more"
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,22 @@ class ArtworkStore(Protocol):
 
 
 class ListedFile(NamedTuple):
-    """Names a file of a folder, or a folder that cannot be listed, with the reason."""
+    """Names a file of a folder or of a shard, or a folder or a shard that cannot be listed, with the reason."""
 
     path: str
     fault: str = ""
+    part: FilePart | None = None
+    """Where its bytes lie in its shard; `path` is then only a name."""
+    label: str = ""
+    """The class that its shard names."""
+    texts: int = 0
+    """The texts of its sample, which are not learned."""
+    following: int = 0
+    """The place in its shard from which the next samples can be listed; 0 within a sample, -1 at the end."""
+
+
+Listing = Generator[ListedFile | int, None, None]
+"""Files to be examined. Numbers say how many more were found."""
 
 
 class FolderScan:
@@ -75,7 +88,8 @@ class FolderScan:
         source: the folder, which may be a link, or a single file
         preparer: makes artworks of files
         store: keeps the results for files
-        files: those to examine, in this order; None: all in the folder
+        files: those to examine, as `walk_files` yields them; None: all in the folder
+        keyed: whether the hash of each file's bytes is reported. Then each is read twice
     """
 
     def __init__(
@@ -83,7 +97,9 @@ class FolderScan:
         source: Path,
         preparer: FilePreparer,
         store: ArtworkStore | None = None,
-        files: Sequence[str] | None = None,
+        files: Listing | None = None,
+        *,
+        keyed: bool = True,
     ) -> None:
         self.source = source
         self._files = files
@@ -91,12 +107,17 @@ class FolderScan:
         """Files that were found so far."""
         self.done = 0
         """Files that were examined so far."""
+        self.texts = 0
+        """Texts beside the files of shards, which are not learned."""
+        self.labels = set[str]()
+        """The classes that shards named so far."""
         self._preparer = preparer
         self._store = store
         self._contents: dict[bytes, str] = {}
         self._artworks: dict[bytes, str] = {}
         self._reasons: dict[str, str] = {}
         self._excluded = frozenset(preparer.preparation.excluded)
+        self._is_keyed = keyed or store is not None or bool(self._excluded)
 
     def steps(self) -> Generator[FileReport | None, None, None]:
         """Yield the report of the next file, or None after a step without one.
@@ -127,62 +148,68 @@ class FolderScan:
                     continue
                 reading.popleft()
                 report = self._report(listed, future)
-                if report.reason == _GONE and _identity(self.source) != identity:
+                if report.reason == GONE and _identity(self.source) != identity:
                     name = _folder_name(self.source)
-                    raise FileRefused(name, _GONE, "Nothing was changed. Connect or restore it, and start again.")
+                    raise FileRefused(name, GONE, "Nothing was changed. Connect or restore it, and start again.")
                 self.done += 1
                 yield report
         finally:
+            listing.close()
             decoder.shared_decoder.end_group(group)
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _listing(self) -> Iterator[ListedFile | None]:
-        if self._files is not None:
-            self.found = len(self._files)
-            yield from map(ListedFile, self._files)
-            return
-        for listed in walk_files(self.source):
-            if isinstance(listed, int):
-                self.found += listed
-                yield None
-            else:
-                yield listed
+    def _listing(self) -> Generator[ListedFile | None, None, None]:
+        with contextlib.closing(walk_files(self.source) if self._files is None else self._files) as files:
+            for listed in files:
+                if isinstance(listed, int):
+                    self.found += listed
+                    yield None
+                else:
+                    yield listed
 
     def _examine(self, listed: ListedFile, group: decoder.ReadGroup) -> tuple[str, PreparedFile | None]:
         """Return a file's key and its result, None if it is excluded. Raises FileRefused."""
-        path = listed.path
+        path, part = listed.path, listed.part
         name = os.path.basename(path)
         if listed.fault:
             raise FileRefused(display_name(name), listed.fault)
+        on_disk = path if part is None else os.fsdecode(part.file)
         if name.startswith(".") and not os.path.isdir(path):
             raise FileRefused(display_name(name), "is a hidden file")
         for _ in range(2):
-            before = _state(path)
-            key = decoder.hash_file(path, self._preparer.max_bytes, group)
+            before = _state(on_disk)
+            key = decoder.hash_file(path, self._preparer.max_bytes, group, part) if self._is_keyed else ""
             if key in self._excluded:
                 return key, None
             known = self._store.find(key) if self._store is not None else None
-            prepared = known or self._preparer.prepare(path, group)
-            if _state(path) == before:
+            prepared = known or self._preparer.prepare(path, group, part)
+            if _state(on_disk) == before:
                 if self._store is not None and known is None:
                     self._store.add(key, prepared)
                 return key, prepared
         raise FileRefused(display_name(name), _CHANGED, "Start again once it is complete.")
 
     def _report(self, listed: ListedFile, future: "Future[tuple[str, PreparedFile | None]]") -> FileReport:
+        self.texts += listed.texts
+        self.labels |= {listed.label} if listed.label else set()
         within = os.path.relpath(listed.path, self.source)
+        if listed.part is not None:  # whose name may have dots, which lead nowhere
+            within = listed.path.removeprefix(f"{self.source}{os.sep}")
         name = display_name(within)
         try:
             key, prepared = future.result()
         except FileRefused as refusal:
             return FileReport(listed.path, name, "skipped", self._shared(refusal.reason))
-        label = _label(within) if self._preparer.preparation.folders_as_classes else ""
+        label = ""
+        if self._preparer.preparation.folders_as_classes:
+            label = listed.label if listed.part is not None else _label(within)
         if prepared is None:
             return FileReport(listed.path, name, "left_out", "is excluded by you", key)
         if prepared.unsuited:
             return FileReport(listed.path, name, "left_out", prepared.unsuited, key, prepared)
         if self._preparer.preparation.folders_as_classes and not label:
-            return FileReport(listed.path, name, "left_out", "is in no sub-folder, so it has no class", key, prepared)
+            why = "is in no sub-folder, so it has no class" if listed.part is None else "has no class"
+            return FileReport(listed.path, name, "left_out", why, key, prepared)
         same = self._same(name, prepared)
         if same:
             return FileReport(listed.path, name, "duplicate", same, key, prepared, label)
@@ -206,7 +233,7 @@ class FolderScan:
         return self._reasons.setdefault(reason, reason)
 
 
-def walk_files(source: Path | str) -> Iterator[ListedFile | int]:
+def walk_files(source: Path | str) -> Listing:
     """Yield everything within a folder that is not a folder, in order; or the file itself.
 
     A number says how many more files were found; it is also yielded while a long folder is being listed. Links, pipes
@@ -246,6 +273,12 @@ def walk_files(source: Path | str) -> Iterator[ListedFile | int]:
         inner.sort(key=os.fsencode, reverse=True)
         yield sum(not name.endswith("/") for name in inner)
         waiting.append((path, inner))
+
+
+def list_again(files: Sequence[ListedFile]) -> Listing:
+    """Yield files that are known, in this order."""
+    yield len(files)
+    yield from files
 
 
 def _folder_name(folder: Path | str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from studio.media import decoder
 from studio.media.containers.contents import MAX_FILE_BYTES
+from studio.media.file_part import FilePart
 from studio.media.pictures.image import MAX_PICTURE_FILE_BYTES, FileRefused, fit_to_shape
 from studio.media.pictures.raster import TRANSPARENT
 from studio.media.preparation import WHITE, Preparation
@@ -97,21 +98,24 @@ class FilePreparer:
             return {**options, "samples": self.shape[0]}
         return {**options, "shape": self.shape, "fitting": how.fitting, "ground": how.ground}
 
-    def prepare(self, path: str, group: decoder.ReadGroup | None = None) -> PreparedFile:
-        """Read and prepare a file. Raises FileRefused with the reason if it cannot be read."""
-        if self.rate:
-            return self._recording(decoder.open_recording(path, self.rate, group=group))
-        if self.is_sound:
-            cycle = decoder.open_cycle(path, self.shape[0], group)
-            return PreparedFile(content_hash(cycle), cycle, _cycle_thumbnail(cycle))
-        return self._picture(path, group)
+    def prepare(self, path: str, group: decoder.ReadGroup | None = None, part: FilePart | None = None) -> PreparedFile:
+        """Read and prepare a file. Raises FileRefused with the reason if it cannot be read.
 
-    def _picture(self, path: str, group: decoder.ReadGroup | None) -> PreparedFile:
-        opened = decoder.open_picture(path, group=group)
+        `part`: where the bytes are if `path` is only a name
+        """
+        if self.rate:
+            return self._recording(decoder.open_recording(path, self.rate, group=group, part=part))
+        if self.is_sound:
+            cycle = decoder.open_cycle(path, self.shape[0], group, part)
+            return PreparedFile(content_hash(cycle), cycle, _cycle_thumbnail(cycle))
+        return self._picture(path, group, part)
+
+    def _picture(self, path: str, group: decoder.ReadGroup | None, part: FilePart | None) -> PreparedFile:
+        opened = decoder.open_picture(path, group=group, part=part)
         content = content_hash(opened.array)
         ground = self.preparation.ground
         if ground != WHITE and TRANSPARENT in opened.notes:
-            opened = decoder.open_picture(path, ground=ground, group=group)
+            opened = decoder.open_picture(path, ground=ground, group=group, part=part)
         height, width = opened.array.shape[:2]
         artwork, thumbnail = (
             fit_to_shape(opened.array, shape, self.preparation.fitting, over=ground)
@@ -150,16 +154,16 @@ class FilePreparer:
 class OriginalReader(FilePreparer):
     """Reads files as they are, to be compared with their artworks. Of a recording, it reads the first seconds."""
 
-    def prepare(self, path: str, group: decoder.ReadGroup | None = None) -> PreparedFile:
+    def prepare(self, path: str, group: decoder.ReadGroup | None = None, part: FilePart | None = None) -> PreparedFile:
         """Read a file. A large picture is made smaller. Raises FileRefused with the reason."""
         if self.rate:
-            opened = decoder.open_recording(path, group=group)
+            opened = decoder.open_recording(path, group=group, part=part)
             wave = to_int16(opened.samples[: round(ORIGINAL_SECONDS * opened.rate)])
             return PreparedFile(content_hash(wave), wave, _NO_THUMBNAIL, rate=opened.rate)
         if self.is_sound:
-            cycle = decoder.open_wave_file(path).array
+            cycle = decoder.open_wave_file(path, part=part).array
             return PreparedFile(content_hash(cycle), cycle, _NO_THUMBNAIL)
-        picture = decoder.open_picture(path, group=group).array
+        picture = decoder.open_picture(path, group=group, part=part).array
         height, width = picture.shape[:2]
         scale = min(1.0, ORIGINAL_SIDE / max(height, width))
         shape = (3, max(1, round(height * scale)), max(1, round(width * scale)))

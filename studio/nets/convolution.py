@@ -1,5 +1,7 @@
 """Compute the scales and shifts of couplings with convolutional networks."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -43,13 +45,21 @@ class ResidualNet(nn.Module):
 
     The input, normalised and doubled, enters as relu(x) and relu(-x), with the mask as one more channel if there is
     one. A 1×1 convolution leads from every block to the output (Dinh, Sohl-Dickstein and Bengio, 2016,
-    arXiv:1605.08803, section 4.1). The last layer starts at zero.
+    arXiv:1605.08803, section 4.1). The last layer starts at zero. With `classes`, each adds its own numbers to the maps
+    that enter the first block.
     """
 
     mask: Tensor | None
 
     def __init__(
-        self, channels_in: int, width: int, blocks: int, channels_out: int, mask: Tensor | None = None
+        self,
+        channels_in: int,
+        width: int,
+        blocks: int,
+        channels_out: int,
+        mask: Tensor | None = None,
+        *,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         self.register_buffer("mask", mask, persistent=False)
@@ -59,14 +69,17 @@ class ResidualNet(nn.Module):
         self.taps = nn.ModuleList(_conv(width, width, 1) for _ in range(blocks + 1))
         self.norm_out = nn.BatchNorm2d(width)
         self.last = _conv(width, channels_out, 1, zero=True)
+        self.of_class = nn.Parameter(torch.zeros(classes, width)) if classes else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         h = 2 * self.norm_in(x)
         parts = [torch.relu(h), torch.relu(-h)]
         if self.mask is not None:
             parts.append(self.mask.to(x.dtype).expand(len(x), 1, *x.shape[2:]))
         # From here on channels are innermost, so that no convolution has to transpose its input first.
         h = self.first(torch.cat(parts, 1).contiguous(memory_format=torch.channels_last))
+        if self.of_class is not None:
+            h = h + self.of_class[c][:, :, None, None]
         out = self.taps[0](h)
         for block, tap in zip(self.blocks, list(self.taps)[1:], strict=True):
             h = block(h)
@@ -201,18 +214,27 @@ def pack_convolution(conv: nn.Conv2d, *, relu: bool = False) -> nn.Module:
 def pack(model: nn.Module) -> None:
     """Pack the convolutions of a folded model, if this torch can.
 
-    The model cannot be moved or saved afterwards. A module that needs its own way defines `pack`.
+    The model cannot be moved or saved afterwards. A module that needs its own way defines `pack`. Packed layers have no
+    gradients, so a module whose `needs_gradient` is true stays as it is.
     """
     if not hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
         return
-    for module in list(model.modules()):
+    for module in list(_packable(model)):
         own = getattr(module, "pack", None)
         if callable(own):
             own()
         if isinstance(module, ResidualBlock) and isinstance(module.body[2], nn.Conv2d):
             module.body[2] = pack_convolution(module.body[2], relu=True)
             module.body[4] = nn.Identity()
-    for module in list(model.modules()):
+    for module in list(_packable(model)):
         for name, child in list(module.named_children()):
             if type(child) is nn.Conv2d and child.weight.dtype == torch.float32:
                 setattr(module, name, pack_convolution(child))
+
+
+def _packable(module: nn.Module) -> Iterator[nn.Module]:
+    if getattr(module, "needs_gradient", False):
+        return
+    yield module
+    for child in module.children():
+        yield from _packable(child)

@@ -25,13 +25,16 @@ class ScaledConv(nn.Module):
     """Computes y = (w * x + e * edge + b) · exp(3 · logs), `(B, channels_in, H, W)` → `(B, channels_out, H, W)`.
 
     `zero`: a last layer, which returns zeros at first. Otherwise it is a hidden layer: b and logs are initialised by
-    the first training batch, and a relu is applied to y.
+    the first training batch, and a relu is applied to y. With `takes_more`, something may be added before the relu.
     """
 
     started: Tensor
 
-    def __init__(self, channels_in: int, channels_out: int, size: int, *, zero: bool = False) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, size: int, *, zero: bool = False, takes_more: bool = False
+    ) -> None:
         super().__init__()
+        self.takes_more = takes_more
         spread = 0.0 if zero else START_DEVIATION
         self.hidden = not zero
         self.known = zero
@@ -44,15 +47,17 @@ class ScaledConv(nn.Module):
         self.ones = size > 1 and channels_in < channels_out
         self.folded: nn.Module | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, more: Tensor | None = None) -> Tensor:
         if self.folded is not None:
             y: Tensor = self.folded(x)
-            return y
+            return torch.relu_(y if more is None else y + more) if self.takes_more else y
         if self.ones:
             x = _with_ones(x)
         if self.training and not self.known:
             self._start(x)
         y = self._conv(x, (GAIN * self.logs).exp(), self.b)
+        if more is not None:
+            y = y + more
         return torch.relu_(y) if self.hidden else y
 
     def _conv(self, x: Tensor, scale: Tensor, b: Tensor) -> Tensor:
@@ -89,7 +94,8 @@ class ScaledConv(nn.Module):
     @torch.no_grad()
     def fold(self) -> None:
         """Store a plain convolution of the scaled weights, for inference."""
-        self.folded = FoldedConv(*self._scaled((GAIN * self.logs).exp(), self.b), ones=self.ones, relu=self.hidden)
+        relu = self.hidden and not self.takes_more
+        self.folded = FoldedConv(*self._scaled((GAIN * self.logs).exp(), self.b), ones=self.ones, relu=relu)
 
 
 class FoldedConv(nn.Module):
@@ -164,18 +170,30 @@ def edge_sums(edge: Tensor, height: int, width: int) -> Tensor:
 
 
 class CouplingNet(nn.Sequential):
-    """Runs 3×3 → relu → 1×1 → relu → 3×3 from zero. It has `width` hidden channels."""
+    """Runs 3×3 → relu → 1×1 → relu → 3×3 from zero. It has `width` hidden channels.
 
-    def __init__(self, channels_in: int, width: int, channels_out: int) -> None:
+    With `classes`, each adds its own numbers to the first layer's channels, zeros at first.
+    """
+
+    def __init__(self, channels_in: int, width: int, channels_out: int, classes: int = 0) -> None:
         super().__init__(
-            ScaledConv(channels_in, width, 3),
+            ScaledConv(channels_in, width, 3, takes_more=classes > 0),
             ScaledConv(width, width, 1),
             ScaledConv(width, channels_out, 3, zero=True),
         )
+        self.of_class = nn.Parameter(torch.zeros(classes, width)) if classes else None
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        more = None if self.of_class is None else self.of_class[c][:, :, None, None]
+        first, second, last = self
+        result: Tensor = last(second(first(x, more)))
+        return result
 
 
-def stack_networks(nets: Sequence[CouplingNet], height: int, width: int, offset: Tensor) -> tuple[Tensor, ...]:
-    """Stack the scaled weights of nets for pictures of a size, as `LearningSteps` takes them.
+def stack_networks(
+    nets: Sequence[CouplingNet], height: int, width: int, offset: Tensor, c: Tensor | None = None
+) -> tuple[Tensor, ...]:
+    """Stack the scaled weights of nets for pictures of a size and their classes, as `LearningSteps` takes them.
 
     All nets are handled at once, because many small tensors take longer to handle than to compute. `offset` is added to
     the output.
@@ -189,7 +207,8 @@ def stack_networks(nets: Sequence[CouplingNet], height: int, width: int, offset:
     v1 = (w1 * s1[:, :, None, None, None]).flatten(2)  # (K, channels_out, …)
     v2 = w2.flatten(2) * s2[:, :, None]
     v3 = w3.permute(0, 2, 3, 1, 4).flip(1, 2).flatten(1, 3)  # (K, 9 · channels_out, channels_in)
-    return pad_to_eight(v1, 2), a1, v2, b2 * s2, pad_to_eight(v3, 1), s3, a3 + offset
+    of_class = [net.of_class[c] if net.of_class is not None else b2.new_zeros(0) for net in nets]
+    return pad_to_eight(v1, 2), a1, torch.stack(of_class), v2, b2 * s2, pad_to_eight(v3, 1), s3, a3 + offset
 
 
 def _stacks(nets: Sequence[CouplingNet]) -> Iterator[Tensor]:

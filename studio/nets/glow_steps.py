@@ -76,6 +76,7 @@ class LearningSteps(torch.autograd.Function):
         x: `(B, H, W, C)`
         mix, shift: W `(K, C, C)` and b `(K, C)`
         v1, a1: `(K, width, 9 · C/2)` and what the first layer adds at each place, `(K, H · W, width)`
+        c1: what it adds to each picture, `(K, B, width)`; `(K, 0)` for nothing
         v2, a2: `(K, width, width)` and `(K, width)`
         v3, s3, a3: `(K, 9 · channels of r, width)`, its 3×3 kernels turned by half, as what a pixel gives to those
             around it; what that is to be multiplied by, `(K, channels of r)`; and what is then added at each place,
@@ -92,11 +93,14 @@ class LearningSteps(torch.autograd.Function):
         kept = []
         scales = x.new_ones(len(stacks[0]), len(rows), half)
         frame, inside = _frame(x, half)
-        for scale, mix, shift, v1, a1, v2, a2, v3, s3, a3 in zip(scales, *stacks, strict=True):
+        for scale, mix, shift, v1, a1, c1, v2, a2, v3, s3, a3 in zip(scales, *stacks, strict=True):
             h = torch.addmm(shift, rows, mix)  # (B · H · W, C)
             inside.copy_(h.view(x.shape).narrow(3, 0, half))
             seen = _around(frame).clone(memory_format=torch.contiguous_format).view(len(h), -1)  # 9 · C/2 of each pixel
-            h1 = (seen @ v1.narrow(1, 0, seen.shape[1]).t()).view(count, -1, len(a2)).add_(a1).relu_().flatten(0, 1)
+            h1 = (seen @ v1.narrow(1, 0, seen.shape[1]).t()).view(count, -1, len(a2)).add_(a1)
+            if len(c1):
+                h1.add_(c1[:, None])
+            h1 = h1.relu_().flatten(0, 1)
             h2 = (h1 @ v2.t()).add_(a2).relu_()  # (B · H · W, width)
             plain = add_windows(h2 @ v3.t(), (count, height, width, a3.shape[1])).contiguous().flatten(1, 2)
             r = torch.addcmul(a3, plain, s3).flatten(0, 1)  # (B · H · W, its channels)
@@ -113,19 +117,19 @@ class LearningSteps(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dz: Tensor, dladj: Tensor) -> tuple[Tensor | None, ...]:
         scales = ctx.saved_tensors[0]
-        stacks = ctx.saved_tensors[1:10]
-        kept = ctx.saved_tensors[10:]
+        stacks = ctx.saved_tensors[1:11]
+        kept = ctx.saved_tensors[11:]
         grads = [torch.zeros_like(stack, memory_format=torch.contiguous_format) for stack in stacks]
         (count, height, width, channels) = dz.shape
         half = dz.shape[3] // 2
-        given = stacks[8].shape[2]
+        given = stacks[9].shape[2]
         d = dz.reshape(-1, channels).clone()
         dladj = dladj[:, None].expand(-1, height * width).reshape(-1, 1)
         frame, inside = _frame(dz, given)
-        parts = d.new_zeros(len(d), stacks[6].shape[1])
+        parts = d.new_zeros(len(d), stacks[7].shape[1])
         each = list(zip(scales, *stacks, *grads, strict=True))
         for k in reversed(range(len(each))):
-            scale, mix, _, v1, _, v2, _, v3, s3, _, dmix, dshift, dv1, da1, dv2, da2, dv3, ds3, da3 = each[k]
+            scale, mix, _, v1, _, c1, v2, _, v3, s3, _, dmix, dshift, dv1, da1, dc1, dv2, da2, dv3, ds3, da3 = each[k]
             rows, seen, h1, h2, plain, z = kept[6 * k : 6 * k + 6]
             moved = d.narrow(1, half, half)
             dr = d.new_empty(len(d), given)
@@ -147,6 +151,8 @@ class LearningSteps(torch.autograd.Function):
             dh = _where_above(dh @ v2, h1)
             torch.mm(dh.t(), seen, out=dv1.narrow(1, 0, 9 * half))
             torch.sum(dh.view(count, height * width, -1), 0, out=da1)
+            if len(c1):
+                torch.sum(dh.view(count, height * width, -1), 1, out=dc1)
             d.view(dz.shape).narrow(3, 0, half).add_(add_windows(dh @ v1, (count, height, width, half)))
             torch.sum(d, 0, out=dshift)
             torch.mm(rows.t(), d, out=dmix)
@@ -167,6 +173,7 @@ class PackedStep:
         there, back: W and b of a step's channels, and of its inverse's: `(C, C)` and `(C,)` each
         v1: `(9 · (C/2 + 1), width)`
         v2, b2: `(width, width)` and `(width,)`
+        of_class: what each class adds to the first layer, `(classes, width)`; None for nothing
         v3, edge3, b3: `(width, 9 · channels of r)`, turned; `(channels of r, 9)`, and `(channels of r,)`
         floor: of σ
         slope: log |det W|
@@ -178,6 +185,7 @@ class PackedStep:
         there: tuple[Tensor, Tensor],
         back: tuple[Tensor, Tensor],
         layers: tuple[Tensor, ...],
+        of_class: Tensor | None = None,
         *,
         floor: float,
         slope: float,
@@ -188,6 +196,7 @@ class PackedStep:
         self.floor = floor
         self.slope = slope
         self.desk = desk
+        self.of_class = of_class
         v1, v2, b2, v3, self.edge3, self.b3 = layers
         self.weights = [v1[None], v2[None], pad_to_eight(v3, 1)[None]]
         self.least = -b2
@@ -205,7 +214,7 @@ class PackedStep:
             self.a3 = inside + at_edge + self.b3  # (1, H, W, channels of r)
         self.fits = size
 
-    def _net(self, rows: Tensor, size: torch.Size) -> Tensor:
+    def _net(self, rows: Tensor, size: torch.Size, c: Tensor | None) -> Tensor:
         """Return r of pixels in the form of `_rows`."""
         if size != self.fits:
             self._fit(size)
@@ -213,27 +222,30 @@ class PackedStep:
         desk.resize(rows, size, self.given)
         v1, v2, v3 = (weight.expand(len(rows), -1, -1) for weight in self.weights)
         desk.inside.copy_(rows.narrow(2, 0, self.half).view(desk.inside.shape))
-        h = torch.relu_(torch.bmm(desk.around.reshape(desk.seen), v1))  # (B · parts, H · W / parts, width)
+        h = torch.bmm(desk.around.reshape(desk.seen), v1)  # (B · parts, H · W / parts, width)
+        if self.of_class is not None and c is not None:
+            h += self.of_class[c].repeat_interleave(len(h) // len(c), 0)[:, None]
+        h = torch.relu_(h)
         h = torch.clamp_min_(torch.bmm(h, v2), self.least)
         torch.bmm(h, v3, out=desk.parts)
         for to, of in desk.moves:
             to.add_(of)
         return (desk.sums + self.a3).view(len(rows), -1, self.given)
 
-    def _moves(self, rows: Tensor, size: torch.Size) -> tuple[Tensor | None, Tensor]:
+    def _moves(self, rows: Tensor, size: torch.Size, c: Tensor | None) -> tuple[Tensor | None, Tensor]:
         """Return σ and t."""
-        r = self._net(rows, size)
+        r = self._net(rows, size, c)
         if self.given == self.half:
             return None, r
         scale = torch.clamp_min_(torch.sigmoid(r), self.floor)
         return scale.narrow(2, 0, self.half), r.narrow(2, self.half, self.half)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return z, of x's shape, and ladj."""
         size = x.shape[2:]
         half = self.half
         h = _mixed(_rows(x), *self.there)
-        scale, t = self._moves(h, size)
+        scale, t = self._moves(h, size, c)
         ladj = x.new_full((len(x),), self.slope * size[0] * size[1])
         moved = h.narrow(2, half, half) + t
         if scale is not None:
@@ -241,12 +253,12 @@ class PackedStep:
             ladj += scale.log().view(len(x), -1).sum(1)
         return _pictures(torch.cat((h.narrow(2, 0, half), moved), 2), size), ladj
 
-    def inverse(self, z: Tensor) -> Tensor:
+    def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """Return x, of z's shape."""
         size = z.shape[2:]
         half = self.half
         rows = _rows(z)
-        scale, t = self._moves(rows, size)
+        scale, t = self._moves(rows, size, c)
         moved = rows.narrow(2, half, half)
         moved = moved - t if scale is None else (moved / scale).sub_(t)
         return _pictures(_mixed(torch.cat((rows.narrow(2, 0, half), moved), 2), *self.back), size)

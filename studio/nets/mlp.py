@@ -33,6 +33,7 @@ class MLP(nn.Sequential):
         tanh: hidden layers end in tanh instead of ReLU
         zero: the last layer returns zeros at first
         dropout: share of hidden units left out at each training step (Srivastava et al., 2014)
+        classes: each adds its own numbers to the first layer's
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class MLP(nn.Sequential):
         tanh: bool = False,
         zero: bool = False,
         dropout: float = 0.0,
+        classes: int = 0,
     ) -> None:
         layers: list[nn.Module] = []
         for before in [entries_in, *[width] * (depth - 1)]:
@@ -56,3 +58,13 @@ class MLP(nn.Sequential):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
         super().__init__(*layers, last)
+        self.of_class = nn.Parameter(torch.zeros(classes, width)) if classes else None
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        first, *others = self
+        h: Tensor = first(x)
+        if self.of_class is not None:
+            h = h + self.of_class[c]
+        for layer in others:
+            h = layer(h)
+        return h

@@ -22,6 +22,7 @@ from studio.wire.records import (
     Temperature,
     Text,
 )
+from studio.wire.transfer import FindFile, KeepAlive, MeasureTraining, PackArtworks, StoreFile
 
 
 class DrawPictures(Command, frozen=True, kw_only=True):
@@ -100,6 +101,17 @@ class Interpolate(Command, frozen=True, kw_only=True, tag="interpolate"):
     begin: LatentPoint
     end: LatentPoint
     frames: Annotated[int, Meta(ge=2, le=256)] = 64
+
+
+class DecodeClasses(Command, frozen=True, kw_only=True, tag="decode_classes"):
+    """Decode one latent in every class of a model. Answers: PicturesPreview …, then one ending.
+
+    The artworks are in the order of the classes. The class of `point` does not matter.
+    """
+
+    urgency: ClassVar[int] = URGENCY_CONTROL
+    model: ModelName
+    point: LatentPoint
 
 
 class Encode(Command, frozen=True, kw_only=True, tag="encode"):
@@ -274,6 +286,11 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     """Seeds whose artworks are drawn now and then; empty for none. The first are kept in the run's folder.
 
     All are compared with the training artworks."""
+    samples_at_end: bool = False
+    """Whether they are drawn only once, after the last step."""
+    is_remote: bool = False
+    """Whether the window runs on another computer. The source is then a file of packed artworks, the run's folder is
+    named by its name alone, and the model is sent back as ModelPiece …, ModelWritten."""
 
 
 class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"):
@@ -290,8 +307,10 @@ class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"
     """(channels, height, width) of pictures, (samples,) of sounds."""
     sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
     """Hz of recordings; 0 of pictures and single cycles."""
+    palette_size: Annotated[int, Meta(ge=0, le=64)] = 0
+    """The number of indexed colours of pictures; 0 for grey or full colour, as in `shape`."""
     start_model: Annotated[str, Meta(max_length=200)] = ""
-    """A trained model to start from. It replaces family, preset, shape and rate."""
+    """A trained model to start from. It replaces family, preset, shape, rate and palette."""
     recipe: dict[str, Any] = {}
     """Hyperparameters that differ from the preset."""
     plan: dict[str, Any] = {}
@@ -300,6 +319,8 @@ class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"
     """How files become artworks: `studio.media.preparation.Preparation` by `msgspec.to_builtins`."""
     augmentation: dict[str, Any] = {}
     """How artworks are varied: `studio.engine.training.augmentation.Augmentation` by `msgspec.to_builtins`."""
+    measures: bool = True
+    """Whether the cost is measured by this engine; otherwise another one is asked by MeasureTraining."""
 
 
 class SteerTraining(Command, frozen=True, kw_only=True, tag="steer_training"):
@@ -324,6 +345,17 @@ class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):
     """The most artworks to measure, the first of the test set; None: all."""
     report_spread: bool = False
     """Whether to report the distribution of the test artworks' bits instead of the figures."""
+
+
+class CompareSamples(Command, frozen=True, kw_only=True, tag="compare_samples"):
+    """Find the training artwork nearest to each sample of a model. Answers: SamplesCompared, then one ending."""
+
+    urgency: ClassVar[int] = URGENCY_QUEUED
+    model: ModelName
+    source: Text
+    """The folder or pack that it learned from."""
+    seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=4096)]
+    temperature: Temperature
 
 
 class MakePyramid(Command, frozen=True, kw_only=True, tag="make_pyramid"):
@@ -360,6 +392,7 @@ AnyCommand = (
     Sample
     | DecodeLatent
     | Interpolate
+    | DecodeClasses
     | Encode
     | Inpaint
     | Adjust
@@ -373,7 +406,13 @@ AnyCommand = (
     | PrepareTraining
     | SteerTraining
     | Evaluate
+    | CompareSamples
     | MakePyramid
+    | FindFile
+    | StoreFile
+    | PackArtworks
+    | MeasureTraining
+    | KeepAlive
     | Stop
     | Doctor
 )

@@ -15,6 +15,7 @@ from studio.wire.records import (
     Temperature,
     Text,
 )
+from studio.wire.transfer import ArtworksPacked, FileFound, ModelPiece
 
 
 class Starting(Event, frozen=True, kw_only=True, tag="starting"):
@@ -203,7 +204,19 @@ class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """States something that the user should know about a folder before training."""
 
     kind: Literal[
-        "unusable", "damaged", "duplicates", "alike", "odd", "same", "too_few", "few", "classes", "excluded", "ready"
+        "unusable",
+        "damaged",
+        "duplicates",
+        "alike",
+        "odd",
+        "same",
+        "too_few",
+        "few",
+        "classes",
+        "excluded",
+        "ready",
+        "texts",
+        "stream",
     ]
     weight: Literal["note", "warning", "stop"]
     """`stop`: a training would refuse the folder."""
@@ -257,6 +270,8 @@ class ExamplesPreview(Answer, frozen=True, kw_only=True, tag="examples_preview")
     Those of a recording are cuts, as a training takes them."""
     sample_rate: Count = 0
     """Hz of recordings; 0 of pictures and single cycles."""
+    palette: Annotated[tuple[tuple[Count, Count, Count], ...], Meta(max_length=64)] = ()
+    """The colours in which pictures are learned; empty if their levels are degrees of brightness."""
     originals: tuple[Array, ...] = ()
     """The file of each example as it is; large pictures are made smaller."""
     original_rates: tuple[Count, ...] = ()
@@ -286,6 +301,18 @@ class TrainingProgress(Answer, frozen=True, kw_only=True, tag="training_progress
     """Seconds of training so far, in all sessions of the run."""
     unsaved_seconds: float = 0.0
     """Seconds since the last checkpoint."""
+
+
+WaitReason = Literal["", "space", "folder", "access"]
+"""Why a training waits: the disk is full, its folder is gone, or its folder cannot be written. Empty: it does not."""
+
+
+class TrainingWaits(Answer, frozen=True, kw_only=True, tag="training_waits"):
+    """Reports that a training waits until its files can be saved, or with an empty reason that it continues."""
+
+    reason: WaitReason
+    text: Text
+    """The same in sentences for the user."""
 
 
 class TrainingPrepared(Answer, frozen=True, kw_only=True, tag="training_prepared"):
@@ -318,13 +345,14 @@ class TrainingSamples(Answer, frozen=True, kw_only=True, tag="training_samples")
     seconds: float
     """Seconds of training until then."""
     artworks: Array
-    """(n, height, width, channels) uint8, or (n, samples) int16."""
+    """(n, height, width, channels) uint8, or (n, samples) int16; n is 0 if there was too little memory."""
 
 
 class SamplesCompared(Answer, frozen=True, kw_only=True, tag="samples_compared"):
-    """Carries samples of a running training, each with the training artwork that is nearest to it."""
+    """Carries samples of a model, each with the training artwork that is nearest to it."""
 
     step: Count
+    """How many steps the model has learned for."""
     samples: Array
     """(n, height, width, channels) uint8, or (n, samples) int16."""
     nearest: Array
@@ -404,12 +432,16 @@ AnyEvent = (
     | ExamplesPreview
     | DatasetLoaded
     | TrainingProgress
+    | TrainingWaits
     | TrainingPrepared
     | TrainingCost
     | TrainingSamples
     | SamplesCompared
     | ModelWritten
     | EvaluationProgress
+    | FileFound
+    | ArtworksPacked
+    | ModelPiece
     | Diagnosis
     | Notice
     | Finished

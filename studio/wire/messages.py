@@ -12,7 +12,9 @@ import msgspec
 from studio.wire.commands import (
     Adjust,
     AnyCommand,
+    CompareSamples,
     ComputeBits,
+    DecodeClasses,
     DecodeLatent,
     Doctor,
     DrawPictures,
@@ -66,6 +68,8 @@ from studio.wire.events import (
     TrainingPrepared,
     TrainingProgress,
     TrainingSamples,
+    TrainingWaits,
+    WaitReason,
 )
 from studio.wire.records import (
     CHUNK_SECONDS,
@@ -92,8 +96,28 @@ from studio.wire.records import (
     Temperature,
     Text,
 )
+from studio.wire.transfer import (
+    MAX_PIECE_BYTES,
+    ArtworksPacked,
+    FileFound,
+    FindFile,
+    KeepAlive,
+    MeasureTraining,
+    ModelPiece,
+    PackArtworks,
+    StoreFile,
+)
 
 __all__ = [
+    "MAX_PIECE_BYTES",
+    "FileFound",
+    "FindFile",
+    "ArtworksPacked",
+    "MeasureTraining",
+    "ModelPiece",
+    "PackArtworks",
+    "KeepAlive",
+    "StoreFile",
     "URGENCY_REQUEST",
     "Answer",
     "AnyCommand",
@@ -130,10 +154,12 @@ __all__ = [
     "CHUNK_SECONDS",
     "URGENCY_PLAYBACK",
     "PROTOCOL_VERSION",
+    "DecodeClasses",
     "Interpolate",
     "StreamSound",
     "LatentPoint",
     "MakePyramid",
+    "CompareSamples",
     "CompilingLoops",
     "ComputeBits",
     "BitsChunk",
@@ -171,6 +197,8 @@ __all__ = [
     "TrainingCost",
     "TrainingPrepared",
     "TrainingSamples",
+    "TrainingWaits",
+    "WaitReason",
     "describe_error",
 ]
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from studio.density.model import Model
 from studio.nets.convolution import channels_last, fold, pack, plain
 from studio.zoo import (
     gated_pixelcnn,
@@ -26,6 +27,7 @@ __all__ = [
     "RECIPE_FAMILIES",
     "Family",
     "Recipe",
+    "build_model",
     "channels_last",
     "fold",
     "family_forms",
@@ -80,6 +82,31 @@ RECIPE_FAMILIES = {**FAMILIES, "upsampler": UPSAMPLER}
 """The family of every recipe, by the recipe's tag."""
 
 
+INDEXED = (pixelrnn.PixelRNN, pixelcnn.PixelCNN, gated_pixelcnn.GatedPixelCNN)
+"""Recipes with a softmax over levels, for which the order of the levels means nothing."""
+
+
+def build_model(recipe: Recipe, shape: tuple[int, ...], levels: int, *, indexed: bool) -> Model:
+    """Build the model of a recipe, over the `indexed` colours of a palette if so.
+
+    Raises ValueError if the recipe makes no such artworks.
+    """
+    if not indexed:
+        return recipe.build(shape, levels)
+    if not isinstance(recipe, INDEXED):
+        able = ", ".join(family.title for family in FAMILIES.values() if issubclass(family.recipe, INDEXED))
+        raise ValueError(f"{title_of(recipe)} needs brightness, and a palette has none; choose one of {able}")
+    if shape[0] != 1:
+        raise ValueError(f"a palette has one index for each pixel, and {shape[0]} were asked for")
+    return recipe.build(shape, levels, indexed=True)
+
+
+def title_of(recipe: Recipe) -> str:
+    """Return the title of a recipe's family."""
+    family: str = msgspec.to_builtins(recipe)["family"]
+    return RECIPE_FAMILIES[family].title
+
+
 def recipe_from_fields(fields: dict[str, Any]) -> Recipe:
     """Return the recipe in plain fields, of which `family` is one. Raises msgspec.ValidationError naming the field."""
     found: Recipe = msgspec.convert(fields, Recipe)
@@ -91,8 +118,10 @@ def paper_of(recipe: Recipe) -> str:
 
     With classes, MAF's figure is that of p(x) = Σ p(x | c) / classes (arXiv:1705.07057), and PixelCNN++'s is given the
     class (arXiv:1701.05517). A Row LSTM has its own figure (arXiv:1601.06759), and an inverse autoregressive posterior
-    has its own paper (arXiv:1606.04934).
+    has its own paper (arXiv:1606.04934). No paper has a figure of artworks plus Gaussian noise that compares.
     """
+    if getattr(recipe, "noise", 0):
+        return ""
     match recipe:
         case upsampler.Upsampler():
             return UPSAMPLER.paper

@@ -7,7 +7,8 @@ predicts their mean and scale (figure 2b, sections 3 and 3.6):
 
 The latent is ε = (z - μ) / σ of every level, in the shape of the picture. It is standard noise; a temperature
 multiplies it and leaves μ and σ unchanged. With classes, the prior of the last level depends on the class, and a linear
-classifier of that level's latents helps to learn it.
+classifier of that level's latents helps to learn it. With `class_in_couplings`, every coupling does, too, so that one
+latent is the same style in every class.
 """
 
 import math
@@ -24,7 +25,7 @@ from studio.density.bijections.bijection import Bijection, Chain, OnPart
 from studio.density.bijections.coupling import Additive, ChannelCoupling, ShiftScaleCoupling
 from studio.density.bijections.learned_prior import Split, TopPrior
 from studio.density.bijections.linear import ActNorm, ChannelMixing, InvertibleConv, Squeeze
-from studio.density.flow import Flow
+from studio.density.flow import Flow, Noise
 from studio.nets.glow import CouplingNet, EdgeLayer, ScaledConv, packed_layers, stack_networks
 from studio.nets.glow_steps import PackedStep, WorkBuffers, apply_learning_steps
 
@@ -43,21 +44,21 @@ class GlowStep(Bijection):
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if self.packed is not None:
-            return self.packed.forward(x)
+            return self.packed.forward(x, c)
         h, ladj = self.mixing(x)
-        z, more = self.coupling(h)
+        z, more = self.coupling(h, c)
         return z, ladj + more
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         if self.packed is not None:
-            return self.packed.inverse(z)
+            return self.packed.inverse(z, c)
         if self.training:  # only training data may initialise an actnorm, never a sample
             self.eval()
             try:
-                return self.inverse(z)
+                return self.inverse(z, c)
             finally:
                 self.train()
-        return self.mixing.inverse(self.coupling.inverse(z))
+        return self.mixing.inverse(self.coupling.inverse(z, c))
 
     @property
     def net(self) -> CouplingNet:
@@ -88,7 +89,9 @@ class GlowStep(Bijection):
         mixing = self.mixing
         layers = packed_layers(self.net, self.offset())
         there, back = (mixing.there.t(), mixing.shift), (mixing.back.t(), mixing.shift_back)
-        self.packed = PackedStep(there, back, layers, floor=ShiftScaleCoupling.FLOOR, slope=mixing.slope, desk=desk)
+        of_class = None if self.net.of_class is None else self.net.of_class.detach()
+        floor = ShiftScaleCoupling.FLOOR
+        self.packed = PackedStep(there, back, layers, of_class, floor=floor, slope=mixing.slope, desk=desk)
         del self.net[:]
 
 
@@ -104,15 +107,15 @@ class FlowScale(Chain):
         steps = self.flows
         if not (steps and self.training and all(step.learns_by_products(x) for step in steps)):
             return super().forward(x, c)
-        x, ladj = self._learn(steps, x)
+        x, ladj = self._learn(steps, x, c)
         z, more = self.parts[-1](x, c)
         return z, ladj + more
 
-    def _learn(self, steps: Sequence[GlowStep], x: Tensor) -> tuple[Tensor, Tensor]:
+    def _learn(self, steps: Sequence[GlowStep], x: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
         """Run the steps as matrix products over pixels, which are faster than convolutions on a processor."""
         height, width = x.shape[2:]
         mix, shift, log_det = linear.stack_mixings([step.mixing for step in steps])
-        layers = stack_networks([step.net for step in steps], height, width, steps[0].offset())
+        layers = stack_networks([step.net for step in steps], height, width, steps[0].offset(), c)
         z, ladj = apply_learning_steps(x.permute(0, 2, 3, 1), mix, shift, *layers, floor=ShiftScaleCoupling.FLOOR)
         return z.permute(0, 3, 1, 2), ladj + log_det * (height * width)
 
@@ -162,11 +165,18 @@ class Glow(msgspec.Struct, frozen=True, kw_only=True, tag="glow", tag_field="fam
     classes: Annotated[
         int, Meta(ge=0, le=1000, title="Classes", description="Number of classes that the model knows")
     ] = 0
+    class_in_couplings: Annotated[
+        bool,
+        Meta(title="Class in couplings", description="Whether every coupling's network is told the class, too"),
+    ] = False
+    noise: Noise = 0.0
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> Flow:
         """Return the model for pictures (channels, height, width). Raises ValueError if the size cannot be halved."""
         if len(shape) != 3:
             raise ValueError("Glow makes pictures only")
+        if self.class_in_couplings and not self.classes:
+            raise ValueError("there is no class to tell the couplings; take one class or more")
         channels, height, width = shape
         halvings = 2**self.scales
         if height % halvings or width % halvings:
@@ -175,7 +185,13 @@ class Glow(msgspec.Struct, frozen=True, kw_only=True, tag="glow", tag_field="fam
         top = TopPrior(top_channels, EdgeLayer(2 * top_channels, height // halvings, width // halvings), self.classes)
         bijection, scale_of = self._scale(0, (channels, height, width), top)
         fields = dict(
-            shape=shape, levels=levels, bijection=bijection, alpha=None, scale_of=scale_of, classes=self.classes
+            shape=shape,
+            levels=levels,
+            bijection=bijection,
+            alpha=None,
+            scale_of=scale_of,
+            classes=self.classes,
+            noise=self.noise,
         )
         return ClassifiedFlow(top_channels, **fields) if self.classes else Flow(**fields)  # type: ignore[arg-type]
 
@@ -199,9 +215,10 @@ class Glow(msgspec.Struct, frozen=True, kw_only=True, tag="glow", tag_field="fam
     def _step(self, channels: int) -> Bijection:
         mixing = ChannelMixing(ActNorm(channels), InvertibleConv(channels, plu=self.mixing == "plu"))
         half = channels // 2
+        classes = self.classes if self.class_in_couplings else 0
         if self.coupling == "additive":
-            return GlowStep(mixing, ChannelCoupling(False, CouplingNet(half, self.width, half), Additive()))
-        return GlowStep(mixing, ShiftScaleCoupling(CouplingNet(half, self.width, channels)))
+            return GlowStep(mixing, ChannelCoupling(False, CouplingNet(half, self.width, half, classes), Additive()))
+        return GlowStep(mixing, ShiftScaleCoupling(CouplingNet(half, self.width, channels, classes)))
 
 
 PRESETS = {

@@ -17,8 +17,8 @@ from msgspec import Meta
 
 from studio.density.bijections.bijection import Bijection, Chain, Flattened
 from studio.density.bijections.linear import BatchNorm
-from studio.density.bijections.masked_affine import InverseMap
-from studio.density.flow import Flow
+from studio.density.bijections.masked_affine import ROWS_AT_ONCE, InverseMap
+from studio.density.flow import Flow, Noise
 from studio.nets.made import Activation, Degrees
 from studio.zoo.compiled.made import compiled_masked_affine, made_network
 
@@ -50,6 +50,7 @@ class IAF(msgspec.Struct, frozen=True, kw_only=True, tag="iaf", tag_field="famil
         ]
         | None
     ) = 1e-6
+    noise: Noise = 0.0
     bound: Annotated[float, Meta(gt=0, le=10, title="Bound", description="Largest log-scale of an entry")] = 5.0
     seed: Annotated[int, Meta(ge=0, title="Seed", description="Seed of random degrees")] = 0
 
@@ -64,7 +65,9 @@ class IAF(msgspec.Struct, frozen=True, kw_only=True, tag="iaf", tag_field="famil
             parts.append(InverseMap(compiled_masked_affine(net, self.bound)))
             if self.batch_norm:
                 parts.append(BatchNorm(entries, eps=1e-5, affine=True))
-        return Flow(shape, levels, Flattened(Chain(parts)), self.alpha, classes=self.classes)
+        flow = Flow(shape, levels, Flattened(Chain(parts)), self.alpha, classes=self.classes, noise=self.noise)
+        flow.denoised_at_once = ROWS_AT_ONCE
+        return flow
 
 
 PRESETS = {

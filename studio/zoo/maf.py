@@ -15,9 +15,10 @@ from msgspec import Meta
 
 from studio.density.bijections.bijection import Bijection, Chain, Flattened
 from studio.density.bijections.linear import BatchNorm
+from studio.density.bijections.masked_affine import ROWS_AT_ONCE
 from studio.density.bijections.masked_mixture import MaskedMixture
 from studio.density.bijections.vector_transforms import DiagonalScale, HarmonicTransform
-from studio.density.flow import Flow
+from studio.density.flow import Flow, Noise
 from studio.nets.made import MADE, Activation, Degrees
 from studio.zoo.compiled.made import CompiledMixtureSolver, compiled_masked_affine, made_network
 
@@ -54,6 +55,7 @@ class MAF(msgspec.Struct, frozen=True, kw_only=True, tag="maf", tag_field="famil
         ]
         | None
     ) = 1e-6
+    noise: Noise = 0.0
     bound: Annotated[float, Meta(gt=0, le=10, title="Bound", description="Largest log-scale of an entry")] = 5.0
     seed: Annotated[int, Meta(ge=0, title="Seed", description="Seed of random degrees")] = 0
 
@@ -72,7 +74,9 @@ class MAF(msgspec.Struct, frozen=True, kw_only=True, tag="maf", tag_field="famil
         if self.mixture:
             net = self._net(entries, self.layers, 3 * self.mixture)
             parts.append(MaskedMixture(net, net.order, self.bound, CompiledMixtureSolver(net)))
-        return Flow(shape, levels, Flattened(Chain(parts)), self.alpha, classes=self.classes)
+        flow = Flow(shape, levels, Flattened(Chain(parts)), self.alpha, classes=self.classes, noise=self.noise)
+        flow.denoised_at_once = ROWS_AT_ONCE
+        return flow
 
     def _net(self, entries: int, layer: int, outputs: int = 2) -> MADE:
         return made_network(

@@ -17,8 +17,9 @@ from msgspec import Meta
 from studio.density.bijections.bijection import Bijection, Chain, Flattened, OnPart
 from studio.density.bijections.coupling import Additive, ChannelCoupling
 from studio.density.bijections.logistic_prior import LogisticScores
+from studio.density.bijections.masked_affine import ROWS_AT_ONCE
 from studio.density.bijections.vector_transforms import DiagonalScale, OddEven, Whitening
-from studio.density.flow import Flow
+from studio.density.flow import Flow, Noise
 from studio.nets.mlp import MLP
 
 WHITENED = 4096
@@ -43,6 +44,7 @@ class NICE(msgspec.Struct, frozen=True, kw_only=True, tag="nice", tag_field="fam
         Annotated[float, Meta(gt=0, lt=0.5)] | None,
         Meta(title="Margin", description="Distance of black and white from the ends of the logit; none: no logit"),
     ] = None
+    noise: Noise = 0.0
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> Flow:
         """Return the model for artworks of any shape. Raises ValueError for a single entry."""
@@ -57,7 +59,8 @@ class NICE(msgspec.Struct, frozen=True, kw_only=True, tag="nice", tag_field="fam
         inner: Bijection = OnPart(OddEven(), Chain(parts))
         if self.whitening:
             inner = Chain([Whitening(entries), inner])
-        flow = Flow(shape, levels, Flattened(inner), self.alpha)
+        flow = Flow(shape, levels, Flattened(inner), self.alpha, noise=self.noise)
+        flow.denoised_at_once = ROWS_AT_ONCE
         if self.whitening:
             flow.initialisation_count = WHITENED
         return flow

@@ -25,7 +25,7 @@ from studio.density.bijections.bijection import Bijection, Chain, OnPart
 from studio.density.bijections.coupling import Affine, ChannelCoupling, MaskedCoupling, channel_mask, checkerboard
 from studio.density.bijections.linear import BatchNorm, Squeeze
 from studio.density.bijections.vector_transforms import DiagonalScale, HarmonicTransform, OddEven
-from studio.density.flow import Flow
+from studio.density.flow import Flow, Noise
 from studio.nets.convolution import ResidualNet
 from studio.nets.mlp import MLP
 
@@ -62,6 +62,11 @@ class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_fiel
         Annotated[float, Meta(gt=0, lt=0.5)] | None,
         Meta(title="Margin", description="Distance of black and white from the ends of the logit; none: no logit"),
     ] = 0.05
+    noise: Noise = 0.0
+    classes: Annotated[
+        int,
+        Meta(ge=0, le=1000, title="Classes", description="Number of classes that every coupling's network is told"),
+    ] = 0
     bound: Annotated[float, Meta(gt=0, le=4, title="Bound", description="Largest log-scale of a coupling")] = 2.0
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> Flow:
@@ -70,13 +75,13 @@ class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_fiel
         Raises ValueError if a picture cannot be halved so often, and for a sound of one sample.
         """
         if len(shape) == 1:
-            return Flow(shape, levels, self._sound(shape[0]), self.alpha)
+            return Flow(shape, levels, self._sound(shape[0]), self.alpha, classes=self.classes, noise=self.noise)
         channels, height, width = shape
         halvings = 2 ** (self.scales - 1)
         if height % halvings or width % halvings:
             raise ValueError(f"{width} × {height} pixels cannot be halved {self.scales - 1} times; take fewer scales")
         bijection, scale_of = self._scale(0, (channels, height, width))
-        return Flow(shape, levels, bijection, self.alpha, scale_of)
+        return Flow(shape, levels, bijection, self.alpha, scale_of, self.classes, self.noise)
 
     def _sound(self, samples: int) -> Bijection:
         if samples < 2:
@@ -86,7 +91,7 @@ class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_fiel
         for i in range(self.couplings):
             swap = bool(i % 2)
             kept, moved = halves[::-1] if swap else halves
-            net = MLP(kept, self.width, self.blocks, 2 * moved, zero=True, dropout=self.dropout)
+            net = MLP(kept, self.width, self.blocks, 2 * moved, zero=True, dropout=self.dropout, classes=self.classes)
             parts.append(ChannelCoupling(swap, net, Affine(1.0, self.bound)))
         inner = OnPart(OddEven(), Chain(parts))
         return Chain([HarmonicTransform(), inner]) if self.spectrum else inner
@@ -110,12 +115,12 @@ class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_fiel
     def _checkerboard(self, shape: tuple[int, int, int], maps: int, flip: bool) -> Bijection:
         channels, height, width = shape
         mask = checkerboard(height, width, flip)
-        net = ResidualNet(channels, maps, self.blocks, 2 * channels, mask)
+        net = ResidualNet(channels, maps, self.blocks, 2 * channels, mask, classes=self.classes)
         return Chain([MaskedCoupling(mask, net, Affine(0.0, self.bound)), BatchNorm(channels, 1 - mask)])
 
     def _channels(self, shape: tuple[int, int, int], maps: int, swap: bool) -> Bijection:
         channels = shape[0]
-        net = ResidualNet(channels // 2, maps, self.blocks, channels)
+        net = ResidualNet(channels // 2, maps, self.blocks, channels, classes=self.classes)
         free = 1 - channel_mask(channels, flip=swap)
         return Chain([ChannelCoupling(swap, net, Affine(1.0, self.bound)), BatchNorm(channels, free)])
 

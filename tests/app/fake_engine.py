@@ -25,6 +25,7 @@ class FakeEngine(QObject):
         self.stopped: list[str] = []
         self.abandoned: list[str] = []
         self.starts = 0
+        self.hosts: list[str] = []
         self.now = "Starting"
         self.receivers: dict[str, Receiver] = {}
         self.unseen: list[AnyEvent] | None = None
@@ -33,6 +34,9 @@ class FakeEngine(QObject):
 
     def start(self) -> None:
         self.starts += 1
+
+    def use_computer(self, host: str) -> None:
+        self.hosts.append(host)
 
     def send(self, command: AnyCommand, receiver: Receiver | None = None) -> None:
         body = frames.encode(command)[4:]

@@ -26,6 +26,7 @@ COMMANDS = (
     "train",
     "runs",
     "evaluate",
+    "nearest",
     "bench",
     "doctor",
 )
@@ -68,6 +69,7 @@ def command(request: pytest.FixtureRequest, rings: np.ndarray, tmp_path: Path) -
         "train": (pack, "--name", "roses", "--family", "nice", "--size", "8", "--steps", "2"),
         "runs": (),
         "evaluate": (model, pack, "-n", "4", "--draws", "1"),
+        "nearest": (model, pack, "-n", "2"),
         "bench": (model,),
         "doctor": (),
     }

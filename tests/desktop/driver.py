@@ -83,6 +83,7 @@ class Answers(QObject):
             "revealed": lambda: self._shown,
             "fail": self._fail,
             "hold": self._hold,
+            "ignores_clicks": lambda: self._studio.window.late_clicks.is_watching,
         }
         return verbs[question.pop("ask")](**question)
 

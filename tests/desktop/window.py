@@ -177,6 +177,8 @@ class DesktopWindow:
         self.settle()
 
     def move(self, to: Part | str | Spot) -> None:
+        """Move the pointer to a part or a position, where a click is not too late for it."""
+        until(lambda: not self.ask("ignores_clicks"), "The end of late clicks")
         if isinstance(to, str):
             to = self.find(to)
         self._opened = self.ask("open")

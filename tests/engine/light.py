@@ -1,5 +1,6 @@
 """Run an engine process without torch, for tests: the name of the model says what its job does."""
 
+import math
 import os
 import signal
 import sys
@@ -41,4 +42,5 @@ def start(command: AnyCommand) -> Iterator[AnyEvent | None]:
 if __name__ == "__main__":
     if "--broken" in sys.argv:
         raise SystemExit(run_engine(lambda outbox: __import__("a_library_that_is_not_there")))
-    raise SystemExit(run_engine(lambda outbox: (start, Ready(device="Paper"), lambda: None)))
+    silence_seconds = 0.5 if "--silence" in sys.argv else math.inf
+    raise SystemExit(run_engine(lambda outbox: (start, Ready(device="Paper"), lambda: None), silence_seconds))

@@ -32,6 +32,7 @@ COMMANDS = [
         end=messages.LatentPoint(latent=LATENT.astype(np.float64)),
         frames=16,
     ),
+    messages.DecodeClasses(job="r", model="m", point=messages.LatentPoint(seed=1, latent=LATENT)),
     messages.Encode(job="d", model="m", picture=PICTURES[0]),
     messages.Inpaint(
         job="i", model="m", picture=PICTURES[0], mask=PICTURES[0, ..., 0], seeds=(1, 2), temperature=(0.5,), label=0
@@ -82,11 +83,19 @@ COMMANDS = [
         job="e", source="/pictures", run_folder="/run", config={"family": "realnvp", "depth": 3, "learning_rate": 1e-3}
     ),
     messages.Evaluate(job="e", model="m", source="/pictures", draws=2, max_artworks=100),
+    messages.CompareSamples(job="n", model="m", source="/pictures", seeds=(3, 4), temperature=0.9),
     messages.MakePyramid(job="p", base="b", upsampler="u", source="/pictures", name="large", label="brush"),
     messages.PrepareTraining(
         job="q", source="/pictures", family="glow", preset="tiny", shape=(3, 32, 32), recipe={"depth": 3}
     ),
     messages.SteerTraining(job="r", running_job="e", action="sample"),
+    messages.FindFile(job="s", name="rose-2.safetensors", file_hash="0f" * 16),
+    messages.StoreFile(
+        job="t", name="rose.safetensors", file_hash="0f" * 16, first_byte=9, size=69, data=PICTURES.reshape(-1)[:60]
+    ),
+    messages.KeepAlive(job="u"),
+    messages.PackArtworks(job="v", source="/pictures", config={"family": "glow"}),
+    messages.MeasureTraining(job="w", config={"family": "glow"}),
     messages.Stop(job="f"),
     messages.Doctor(job="g"),
 ]
@@ -95,6 +104,7 @@ EVENTS = [
     messages.Starting(),
     messages.Ready(device="Processor, 2 threads", families={"realnvp": {"depth": [1, 2]}}, uncompiled_loops=("sound",)),
     messages.CompilingLoops(loops=("pixels", "two sounds")),
+    messages.FileFound(job="t", path="/cache/received/0f/rose.safetensors"),
     messages.Heartbeat(steps=12, job="a"),
     messages.PicturesPreview(
         job="a", first=0, pictures=PICTURES, done=1, total=2, log_prob=(-1.25, -3e9), entropy=LATENT
@@ -142,8 +152,11 @@ EVENTS = [
     messages.ExamplesPreview(job="e", names=("a.png", "b.png"), examples=tuple(PICTURES), original_rates=(8000, 9000)),
     messages.DatasetLoaded(job="e", used=9, skipped=2, duplicates=1),
     messages.TrainingProgress(job="e", step=1, steps=9, loss=3.5, held_out=3.25),
+    messages.TrainingWaits(job="e", reason="space", text="The disk is full."),
     messages.TrainingPrepared(job="q", config={"name": "a"}, recipe_schema={"type": "object"}, plan_schema={}),
     messages.TrainingCost(job="q", step_seconds=0.5, memory=9, disk=8, parameters=7, free_memory=6),
+    messages.ArtworksPacked(job="v", path="/cache/packed/0f.safetensors", file_hash="0f" * 16, size=9),
+    messages.ModelPiece(job="e", file_hash="0f" * 16, first_byte=0, size=60, data=PICTURES.reshape(-1)[:60]),
     messages.TrainingSamples(job="e", step=3, seconds=1.5, artworks=PICTURES),
     messages.ModelWritten(job="e", name="mine", is_final=True),
     messages.SamplesCompared(job="e", step=9, samples=PICTURES, nearest=PICTURES, distances=(0.5, 1.5)),

@@ -26,6 +26,9 @@ SHAPES = [(1, 8, 8), (3, 8, 4), (10,)]
 PYRAMIDS = {f"pyramid on {family}": family for family in ("glow", "maf", "pixelcnn_pp", "vae_flow")}
 """A pyramid on each kind of base, by its name: one with scales, a flat one, pixel by pixel, and a bound."""
 PYRAMID_SHAPE = (1, 16, 16)
+NOISY = {f"{family} with noise": family for family in ("nice", "realnvp", "maf", "iaf", "glow")}
+"""A flow of each family that learns artworks plus noise, by its name."""
+NOISY_SHAPE = (1, 8, 8)
 ALONE = (0, 7, 15)
 """Seeds of a batch of 16 that are also drawn alone: the first, one in the middle and the last."""
 
@@ -39,11 +42,14 @@ def takes(family: str, shape: tuple[int, ...]) -> bool:
     return True
 
 
-CASES = [(f, s) for f in zoo.FAMILIES for s in SHAPES if takes(f, s)] + [(name, PYRAMID_SHAPE) for name in PYRAMIDS]
+CASES = [(f, s) for f in zoo.FAMILIES for s in SHAPES if takes(f, s)]
+CASES += [(name, PYRAMID_SHAPE) for name in PYRAMIDS] + [(name, NOISY_SHAPE) for name in NOISY]
 
 
 def built(family: str, shape: tuple[int, ...]) -> Model:
-    """Build the tiny preset of a family, or a pyramid on it: one doubling in two passes."""
+    """Build the tiny preset of a family, also with noise, or a pyramid on it: one doubling in two passes."""
+    if family in NOISY:
+        return msgspec.structs.replace(zoo.FAMILIES[NOISY[family]].presets["tiny"], noise=0.1).build(shape)
     if family not in PYRAMIDS:
         return zoo.FAMILIES[family].presets["tiny"].build(shape)
     channels, height, width = shape

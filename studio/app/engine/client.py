@@ -11,8 +11,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal, Slot
 
+from studio import __version__
 from studio.app.core.observable import Receiver
+from studio.app.engine import ssh
+from studio.app.engine.model_sender import ModelSender
 from studio.app.engine.process import EnginePipe
+from studio.app.engine.process_state import ProcessState
 from studio.library import storage
 from studio.wire.frames import BadFrame, encode
 from studio.wire.messages import (
@@ -23,6 +27,7 @@ from studio.wire.messages import (
     Ending,
     Failed,
     Heartbeat,
+    KeepAlive,
     Ready,
     Starting,
     Stop,
@@ -35,6 +40,8 @@ START_LIMIT = 120.0
 """Seconds until a loading engine counts as hanging. Torch may come from a cold disk or over a network."""
 RESTART_DELAYS = (0.0, 1.0)
 """Seconds before each new start. After one more crash within `forgive_after` the engine stays stopped."""
+KEEP_ALIVE_SECONDS = 10.0
+"""Seconds between two signs to an engine on another computer. It ends after a minute without one."""
 LOG_LINES = 200
 """Lines of the engine's log that are kept."""
 WATCHED = 10
@@ -53,23 +60,6 @@ def local_program(device: str | None = None, *, background: bool = False) -> lis
     subcommand = ["engine"] if getattr(sys, "frozen", False) else ["-P", "-m", "studio", "engine"]
     options = [*(["--device", device] if device else []), *(["--background"] if background else [])]
     return [sys.executable, *subcommand, *options]
-
-
-class _ProcessState:
-    """Holds one process and its state. Events of an older process are ignored."""
-
-    def __init__(self, pipe: EnginePipe) -> None:
-        self.pipe = pipe
-        self.ready = False
-        self.steps = -1
-        self.open_commands: str | None = None
-        self.silent = 0.0
-        """Seconds since its last event."""
-        self.stuck = 0.0
-        """Seconds since the running job took a step."""
-        self.verdict = "The engine stopped unexpectedly."
-        self.hopeless = False
-        """Whether a new process would fail in the same way."""
 
 
 class EngineClient(QObject):
@@ -93,6 +83,7 @@ class EngineClient(QObject):
         self,
         program: Sequence[str] | None = None,
         *,
+        background: bool = False,
         hang_after: float = 20.0,
         forgive_after: float = 300.0,
         parent: QObject | None = None,
@@ -100,19 +91,25 @@ class EngineClient(QObject):
         """Create a client without a process.
 
         Arguments
-            program: anything that relays the pipe of `studio engine`, for example `ssh HOST studio engine`
+            program: the command line of an engine on this computer
+            background: whether an engine on another computer lets every other program go first
             hang_after: seconds without a heartbeat after which the engine counts as hanging; a step may take longer
             forgive_after: seconds that a crash is remembered
         """
         super().__init__(parent)
         self.program = list(program) if program else local_program()
+        self.host = ""
+        """The computer on which the engine runs, as `ssh` takes it; empty for this one."""
+        self._background = background
+        self._is_wanted = False
+        """Whether the engine was started and does not rest."""
         self.now = "Stopped"
         """The last `status_changed`."""
         self.ready: Ready | None = None
         """The last Ready event of the engine."""
         self._hang_after = hang_after
         self._forgive_after = forgive_after
-        self._process: _ProcessState | None = None
+        self._process: ProcessState | None = None
         self._open: dict[str, AnyCommand] = {}
         self._receivers: dict[str, Receiver] = {}
         """The receiver of each job in `_open` whose sender receives events. The reading thread uses it, too."""
@@ -126,6 +123,9 @@ class EngineClient(QObject):
         self._watch.setInterval(round(CHECK_INTERVAL * 1000))
         self._watch.timeout.connect(self._check_process)
         self._last_check = 0.0
+        self._keep_alive = QTimer(self)
+        self._keep_alive.setInterval(round(KEEP_ALIVE_SECONDS * 1000))
+        self._keep_alive.timeout.connect(self._send_sign)
 
     @property
     def log_text(self) -> tuple[str, ...]:
@@ -144,6 +144,21 @@ class EngineClient(QObject):
             self._reason = ""
             self._restart.stop()  # or the scheduled start would follow
             self._launch()
+
+    def use_computer(self, host: str) -> None:
+        """Work on another computer from now on; an empty host is this one. Open commands are stopped."""
+        if host == self.host:
+            return
+        self.host = host
+        for job in list(self._open):
+            self._deliver_later(Stopped(job=job))
+        self._leave_process()
+        self._crashes.clear()
+        self._reason = ""
+        self._restart.stop()
+        if self._is_wanted:
+            self._launch()
+        self._update_status()
 
     def send(self, command: AnyCommand, receiver: Receiver | None = None) -> None:
         """Send a command, which then gets an ending or is lost.
@@ -165,7 +180,8 @@ class EngineClient(QObject):
     def stop(self, job: str) -> None:
         """Ask for the end of a command. Without a process it ends at once."""
         if job in self._open:
-            if self._process:
+            sender = self._process.sender if self._process else None
+            if self._process and not (sender and sender.forget(job)):
                 self._process.pipe.write(encode(Stop(job=job)))
             else:
                 self._deliver_later(Stopped(job=job))
@@ -179,9 +195,8 @@ class EngineClient(QObject):
     def rest(self) -> None:
         """End the process if it has nothing to do, so that its memory is free. `start` starts another."""
         if self._process is not None and not self._open:
-            self._process.pipe.end_input()
-            self._process = None
-            self._watch.stop()
+            self._is_wanted = False
+            self._leave_process()
             self._update_status()
 
     def close(self) -> None:
@@ -191,17 +206,32 @@ class EngineClient(QObject):
         """
         self._restart.stop()
         self._watch.stop()
+        self._keep_alive.stop()
         process_state = self._process
         self._process = None
         self._open.clear()
         self._receivers.clear()
         if process_state:
+            if process_state.sender:
+                process_state.sender.close()
             process_state.pipe.close()
             QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall)  # the last lines of its log
             self._save_log()
         self._update_status()
 
+    def _leave_process(self) -> None:
+        """Let the process end by itself, and forget it."""
+        process_state = self._process
+        self._process = None
+        self._watch.stop()
+        self._keep_alive.stop()
+        if process_state:
+            process_state.pipe.end_input()
+            if process_state.sender:
+                process_state.sender.close()
+
     def _launch(self) -> None:
+        self._is_wanted = True
         root = str(Path(__file__).parents[3])
         known = os.environ.get("PYTHONPATH")
         pipe = EnginePipe(self._deliver_at_once)
@@ -212,8 +242,12 @@ class EngineClient(QObject):
             (pipe.ended, self._on_process_died),
         ):
             signal.connect(slot, Qt.ConnectionType.QueuedConnection)
-        self._process = _ProcessState(pipe)
-        pipe.start(self.program, {**os.environ, "PYTHONPATH": os.pathsep.join([root, known] if known else [root])})
+        sender = ModelSender(self, "file", self._write_frame, self._refuse_unsent, self) if self.host else None
+        self._process = ProcessState(pipe, self.host, sender)
+        program = ssh.remote_program(self.host, background=self._background) if self.host else self.program
+        pipe.start(program, {**os.environ, "PYTHONPATH": os.pathsep.join([root, known] if known else [root])})
+        if self.host:
+            self._keep_alive.start()
         for command in list(self._open.values()):  # sent while no process ran
             self._write(command)
         self._last_check = time.monotonic()
@@ -221,6 +255,13 @@ class EngineClient(QObject):
         self._update_status()
 
     def _write(self, command: AnyCommand) -> None:
+        """Write a command; on another computer, once its models are there."""
+        if self._process and self._process.sender:
+            self._process.sender.send_command(command)
+        else:
+            self._write_frame(command)
+
+    def _write_frame(self, command: AnyCommand) -> None:
         try:
             frame = encode(command)
         except BadFrame as fault:
@@ -228,6 +269,17 @@ class EngineClient(QObject):
         else:
             if self._process:
                 self._process.pipe.write(frame)
+
+    def _refuse_unsent(self, command: AnyCommand, why: str) -> None:
+        """Refuse a command whose model cannot be sent to another computer."""
+        if command.job in self._open:
+            self._refuse_command(command, why, "")
+            self._update_status()
+
+    def _send_sign(self) -> None:
+        """Tell an engine on another computer that the window is still there."""
+        if self._process:
+            self._process.pipe.write(encode(KeepAlive(job="keep-alive")))
 
     def _refuse_command(self, command: AnyCommand, why: str, hint: str) -> None:
         self._deliver_later(Failed(job=command.job, reason=why, hint=hint))
@@ -240,7 +292,7 @@ class EngineClient(QObject):
         del self._open[ending.job]
         QTimer.singleShot(0, self, partial(self._deliver, ending, self._receivers.pop(ending.job, None)))
 
-    def _process_of(self, pipe: EnginePipe) -> _ProcessState | None:
+    def _process_of(self, pipe: EnginePipe) -> ProcessState | None:
         """Return the state of the process with this pipe, unless it is an older one."""
         return self._process if self._process is not None and self._process.pipe is pipe else None
 
@@ -248,6 +300,7 @@ class EngineClient(QObject):
     def _on_event(self, pipe: EnginePipe, event: AnyEvent) -> None:
         if process_state := self._process_of(pipe):
             process_state.silent = 0.0
+            process_state.has_begun = True
             self._update_process(process_state, event)
             self._deliver_event(event)
 
@@ -257,15 +310,12 @@ class EngineClient(QObject):
         if process_state := self._process_of(pipe):
             self._kill_process(process_state, "The engine sent something unreadable and was ended.")
 
-    def _update_process(self, process_state: _ProcessState, event: AnyEvent) -> None:
+    def _update_process(self, process_state: ProcessState, event: AnyEvent) -> None:
         """Update the state of the process from an event."""
         match event:
-            case Starting(protocol=protocol, version=version) if protocol != PROTOCOL_VERSION:
+            case Starting(protocol=protocol, version=version) if (protocol, version) != (PROTOCOL_VERSION, __version__):
                 process_state.hopeless = True
-                self._kill_process(
-                    process_state,
-                    f"The engine has another version, {version}. Install the same version on both computers.",
-                )
+                self._kill_process(process_state, self._version_text(version))
             case Ready():
                 process_state.ready = True
                 self.ready = event
@@ -277,6 +327,11 @@ class EngineClient(QObject):
             case Failed(job="", reason=why, hint=hint):
                 self._reason = "" if process_state.ready else why
                 self.message_raised.emit(f"{why} {hint}".strip())
+
+    def _version_text(self, version: str) -> str:
+        if self.host:
+            return ssh.explain_version(self.host, version, __version__)
+        return f"The engine has another version, {version}. Install the same version on both computers."
 
     def _deliver_event(self, event: AnyEvent) -> None:
         """Deliver an event, unless its command has had an ending already."""
@@ -319,9 +374,12 @@ class EngineClient(QObject):
             command = self._open.get(process_state.open_commands or "")
             slow = SLOW if command and command.urgency == URGENCY_QUEUED else WATCHED
             if process_state.silent > patience or process_state.stuck > patience * slow:
-                self._kill_process(process_state, "The engine stopped answering and was ended.")
+                self._kill_process(
+                    process_state,
+                    process_state.verdict if self.host else "The engine stopped answering and was ended.",
+                )
 
-    def _kill_process(self, process_state: _ProcessState, verdict: str) -> None:
+    def _kill_process(self, process_state: ProcessState, verdict: str) -> None:
         process_state.verdict = verdict
         process_state.pipe.kill()
 
@@ -332,10 +390,13 @@ class EngineClient(QObject):
         if process_state is None:
             return
         if why:
-            process_state.verdict = f'The engine could not be started: "{self.program[0]}": {why}.'
+            process_state.verdict = f'The engine could not be started: "{pipe.program}": {why}.'
+        if self.host and not process_state.has_begun:
+            process_state.hopeless = True  # it would be refused again
+            if not why:
+                process_state.verdict = ssh.explain_failure(self.host, process_state.log, pipe.exit_status)
         self._save_log()
-        self._process = None
-        self._watch.stop()
+        self._leave_process()
         now = time.monotonic()
         self._crashes = [crash_time for crash_time in self._crashes if now - crash_time < self._forgive_after] + [now]
         lost = tuple(self._open.values())
@@ -344,13 +405,15 @@ class EngineClient(QObject):
         self._receivers = {}
         if len(self._crashes) <= len(RESTART_DELAYS) and not process_state.hopeless:
             self._restart.start(round(RESTART_DELAYS[len(self._crashes) - 1] * 1000))
-            sentence = f"{process_state.verdict} Another one is starting. {TAKES_ARE_SAFE}"
+            following = "It is being restored." if self.host else "Another one is starting."
+            sentence = f"{process_state.verdict} {following} {TAKES_ARE_SAFE}"
         else:
             often = "" if process_state.hopeless else f" It stopped {len(self._crashes)} times within a short while."
             reason = self._reason and f"{self._reason} "
-            sentence = (
-                f"{process_state.verdict}{often} No other is starting. {reason}{TAKES_ARE_SAFE} Doctor says more."
-            )
+            following = f"{reason}{TAKES_ARE_SAFE}"
+            if not self.host:
+                following = f"No other is starting. {following} Doctor says more."
+            sentence = f"{process_state.verdict}{often} {following}"
         self.message_raised.emit(sentence)
         if lost:
             self.lost.emit(lost)
@@ -361,6 +424,9 @@ class EngineClient(QObject):
     @Slot(object, str)
     def _keep_log(self, pipe: EnginePipe, line: str) -> None:
         self._log.append(line)
+        process_state = self._process_of(pipe)
+        if process_state is not None and not process_state.has_begun:
+            process_state.log.append(line)
 
     def _save_log(self) -> None:
         """Write the log for those who look into why an engine ended.

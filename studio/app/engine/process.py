@@ -47,6 +47,13 @@ class EnginePipe(QObject):
         self._frames: SimpleQueue[bytes | None] = SimpleQueue()
         self._process: subprocess.Popen[bytes] | None = None
         self._logging: threading.Thread
+        self.program = ""
+        """The program that was started, without its arguments."""
+
+    @property
+    def exit_status(self) -> int | None:
+        """Return the exit status of the process; None if it runs, or did not start."""
+        return self._process.returncode if self._process is not None else None
 
     @property
     def process_id(self) -> int:
@@ -55,6 +62,7 @@ class EnginePipe(QObject):
 
     def start(self, program: Sequence[str], environment: dict[str, str]) -> None:
         pipe = subprocess.PIPE
+        self.program = program[0]
         try:
             self._process = process = subprocess.Popen(
                 program, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, creationflags=NO_CONSOLE

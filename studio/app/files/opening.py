@@ -8,12 +8,13 @@ import numpy as np
 from studio.app.core.artwork import Artwork
 from studio.app.core.text import duration
 from studio.library import work
+from studio.library.fitting import fit_to_card
 from studio.library.models import InstalledModel
 from studio.library.work import BadWork, Work
 from studio.media import decoder
 from studio.media.containers.contents import recognise_file
 from studio.media.names import display_name
-from studio.media.pictures.image import FileRefused, OpenedPicture, fit_to_shape, read_bytes
+from studio.media.pictures.image import FileRefused, OpenedPicture, read_bytes
 from studio.media.sounds import wavetable
 from studio.media.sounds.single_cycle import OpenedWave
 from studio.wire.messages import Array
@@ -69,9 +70,7 @@ def to_model_shape(array: Array, trained: InstalledModel | None, canvas_size: tu
     if array.ndim == 1:
         samples = trained.card.shape[0]
         return array if len(array) == samples else wavetable.cycle_of_frame(array / wavetable.FULL, samples)
-    channels, *own_size = trained.card.shape
-    height, width = canvas_size or own_size
-    return fit_to_shape(array, (channels, height, width))
+    return fit_to_card(array, trained.card, canvas_size=canvas_size).array
 
 
 MAX_SECONDS = 600

@@ -57,7 +57,7 @@ def can_mix(one: InstalledModel, other: InstalledModel) -> bool:
     a, b = one.card, other.card
     if a.sample_rate or b.sample_rate:
         return (a.sample_rate, a.levels) == (b.sample_rate, b.levels) and a.name != b.name
-    fits = (a.medium, a.shape, a.levels) == (b.medium, b.shape, b.levels)
+    fits = (a.medium, a.shape, a.levels, a.palette) == (b.medium, b.shape, b.levels, b.palette)
     return fits and a.draws_by_rows and b.draws_by_rows and a.name != b.name
 
 
@@ -262,7 +262,13 @@ class Parameters(State):
         card = trained.card
         mix = self.mix.chosen_mix()
         run = BatchRun(
-            card.name, trained.file_hash_if_found, self.temperature.get(), self.label.get(), card.medium, mix
+            card.name,
+            trained.file_hash_if_found,
+            self.temperature.get(),
+            self.label.get(),
+            card.medium,
+            mix,
+            card.palette,
         )
         return run, [Cell((first + n) % SEED_LIMIT) for n in range(self.number.get())]
 

@@ -18,6 +18,7 @@ from studio.library.storage import NotSaved
 from studio.library.work import ModelMixture, StoredArray, Work
 from studio.media import export
 from studio.media.pictures.image import FileRefused, open_picture, read_bytes
+from studio.media.preparation import Palette
 from studio.wire.messages import Array, PicturesPreview
 
 ArtworkKind = Literal["picture", "sound"]
@@ -90,6 +91,8 @@ class BatchRun:
     label: int | None
     artwork_kind: ArtworkKind = "picture"
     mix: ModelMixture | None = None
+    palette: Palette = ()
+    """The palette of the model; empty if it has none."""
     canvas_size: tuple[int, int] | None = None
     """(height, width) of pictures that do not have the model's own size."""
     seamless: bool = False
@@ -124,6 +127,7 @@ class BatchRun:
             seed=cell.seed,
             temperature=(self.temperature if by.temperature is None else by.temperature,),
             label=self.label_of(cell),
+            palette=self.palette,
             temperature_map=by.temperature_map,
             mix=mix,
             canvas_size=self.canvas_size,
@@ -160,6 +164,7 @@ def write_run(run: BatchRun, cells: Sequence[Cell], name: str = "grid") -> None:
         "channels": stack[0].shape[2],
         "mix": msgspec.to_builtins(run.mix),
         "canvas": [run.canvas_size, run.seamless],
+        "palette": run.palette,
         "drawn_with": _drawn_with_records(done),
     }
     with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
@@ -191,9 +196,12 @@ def read_run(name: str = "grid") -> tuple[BatchRun, tuple[Cell, ...]] | None:
             for seed in map(str, said["seeds"])
         )
         mix = msgspec.convert(said["mix"], ModelMixture | None)
+        palette = msgspec.convert(said.get("palette", ()), Palette)
         canvas = msgspec.convert(said.get("canvas", (None, False)), tuple[tuple[int, int] | None, bool])
-        artwork_kind: ArtworkKind = "sound" if sound else "picture"
-        return BatchRun(str(model), str(digest), float(temperature), label, artwork_kind, mix, *canvas), cells
+        kept = BatchRun(
+            str(model), str(digest), float(temperature), label, "sound" if sound else "picture", mix, palette, *canvas
+        )
+        return kept, cells
     except (FileRefused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
         return None  # only a convenience was lost: every picture can be made again from its seed
 

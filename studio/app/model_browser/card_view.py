@@ -95,7 +95,7 @@ class ModelCard(QWidget):
                 card.subject,
                 card.sampling_text.capitalize(),
                 f"Learned from {card.training_data} · {card.licence}",
-                card.held_out_text,
+                " · ".join(filter(None, (card.held_out_text, card.copy_check.text if card.copy_check else ""))),
             )
             if card is not None
             else ("Add a .safetensors file, or train one on a folder of yours.", "", "", "")

@@ -46,6 +46,7 @@ class Arrangement:
     """In pixels. A closed inspector keeps it: its buttons lie in place of the queue."""
     tree: bool
     has_message: bool
+    """Whether there is room for a message. Below a drawer it stays after the message, or the buttons would move."""
 
     @property
     def beside(self) -> bool:
@@ -111,15 +112,18 @@ class WindowGrid(QGridLayout):
         """
         width = self._window.width()
         narrow = width < NARROW_BELOW
+        drawer = self._theme.scale > DRAWER_ABOVE
+        before = self._arrangement
+        keeps_room = drawer and is_open and before is not None and before.over and before.has_message
         return Arrangement(
             narrow,
             low=self._window.height() < LOW_BELOW,
-            drawer=self._theme.scale > DRAWER_ABOVE,
+            drawer=drawer,
             scale=self._theme.scale,
             inspector_open=is_open,
             inspector_width=min(self._theme.scaled(MIN_INSPECTOR_WIDTH if narrow else inspector_width), width // 2),
             tree=tree,
-            has_message=self._parts.message.isVisibleTo(self._window),
+            has_message=keeps_room or self._parts.message.isVisibleTo(self._window),
         )
 
     def arrange(self, now: Arrangement) -> None:

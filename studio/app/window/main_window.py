@@ -36,6 +36,7 @@ from studio.app.window.focus_ring import FocusRing
 from studio.app.window.geometry_keeper import GeometryKeeper
 from studio.app.window.inspector import Inspector, InspectorEdge
 from studio.app.window.job_list import JobBox, JobsPage
+from studio.app.window.late_clicks import LateClickGuard
 from studio.app.window.layout import DRAWER_ABOVE, WindowGrid, WindowParts
 from studio.app.window.message_bar import MessageBar
 from studio.app.window.pages import EnginePage, HelpPage, SettingsPage
@@ -131,6 +132,7 @@ class MainWindow(QWidget):
         self.command_palette = CommandPalette(theme, self)
         self._focus_recovery = FocusRecovery(self, self.stage)
         self.ring = FocusRing(theme, self)
+        self.late_clicks = LateClickGuard(self)
         self._styles = Styles(theme, self)
         parts = (self.rail, self.strip, self.job_box, self.message, self.drop_overlay, self.command_palette)
         for part in (*parts, *self._grid.lines, *self.inspector.styled_parts):
@@ -237,8 +239,9 @@ class MainWindow(QWidget):
             QTimer.singleShot(POLL_INTERVAL, self, lambda: self._show_message(self.state.messages.current.get()))
             return
         self._message = said
-        self.message.show_message(said)
-        self._update_layout()
+        with self.late_clicks.moving_parts(self.message):
+            self.message.show_message(said)
+            self._update_layout()
 
     def toggle_page(self, key: str) -> None:
         """Open a page in the inspector, or close it if it is open."""
@@ -435,6 +438,7 @@ class MainWindow(QWidget):
         if not self._painted:
             self._painted = True
             self.ring.watch_keys()
+            self.late_clicks.watch_presses()
             QTimer.singleShot(0, self.painted.emit)  # after the first paint
 
     @guarded(None)

@@ -12,7 +12,7 @@ from studio.app.widgets.icons import icon_pixmap
 from studio.app.widgets.theme import Theme
 
 STAY_TIMES = {"info": 8000, "warn": 16000}
-"""Milliseconds that a message stays. A failure, or a warning with a button, stays until the user answers."""
+"""Milliseconds that a message stays. A failure, or a message with a button, stays until the user answers."""
 FADE_TIME = 160
 """Milliseconds."""
 _SEVERITIES = {"info": ("check", "accent"), "warn": ("warn", "warn"), "failed": ("warn", "danger")}
@@ -100,8 +100,8 @@ class MessageBar(QFrame):
             self._cover.stop()
             return
         self._severity = message.severity
-        answered = message.severity == "failed" or (message.severity == "warn" and message.buttons)
-        self._stays = 0 if answered else STAY_TIMES[message.severity]
+        waits = message.severity == "failed" or bool(message.buttons)
+        self._stays = 0 if waits else STAY_TIMES[message.severity]
         first, dot, rest = message.text.partition(". ")
         self.first.show_text(first + dot.strip())
         self.rest.show_text(rest)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from studio.app.app_state import AppState, window_log_path
 from studio.app.core.preferences import TEXT_SIZES, Preferences
 from studio.app.widgets.action import Action, native_keys
-from studio.app.widgets.binding import bind
+from studio.app.widgets.binding import bind, bind_all
 from studio.app.widgets.controls import (
     Button,
     ChoiceField,
@@ -23,12 +23,13 @@ from studio.app.widgets.controls import (
 )
 from studio.app.widgets.icons import RESOURCES
 from studio.app.widgets.theme import Theme
+from studio.app.window.computers_section import ComputersSection
 
 DEVICES = (("", "Automatic"), ("cpu", "Processor"), ("cuda", "NVIDIA graphics card"), ("mps", "Apple graphics"))
 
 
 class SettingsPage(Column):
-    """Shows the settings: appearance, text size, motion, device, single keys.
+    """Shows the settings: appearance, text size, motion, device, single keys, other computers.
 
     `fields` lists each setting with its title.
     """
@@ -59,6 +60,7 @@ class SettingsPage(Column):
         for key, words in DEVICES:
             self.device.addItem(words, key)
         self._note = Label("", "note", wrap=True)
+        self.computers = ComputersSection(theme, state.computers)
         self.fields: tuple[tuple[str, QWidget], ...] = (
             ("Theme", self.theme), ("Contrast", self.contrast), ("Text size in %", self.text_size),
             ("Motion", self.motion), ("Single keys", self.letters), ("Device", self.device),
@@ -68,11 +70,14 @@ class SettingsPage(Column):
             name.setBuddy(field)
             self.add_widgets(name, field)
         self.add_widgets(self._note)
+        self.add_section("Computers")
+        self.add_widgets(self.computers)
         self.add_stretch()
+        self.fields += (("Generate on", self.computers.generating), ("Other computers", self.computers.name))
         bind(self, state.theme, self.theme.show_choice, self.theme.chosen, state.theme.set)
         bind(self, state.contrast, self.contrast.show_choice, self.contrast.chosen, state.contrast.set)
         self._bind_preferences(state.preferences)
-        bind(self, state.device, self._show_device)
+        bind_all(self, (state.device, state.computers.generating), lambda _: self._show_device(state))
 
     def _bind_preferences(self, preferences: Preferences) -> None:
         size = preferences.text_size
@@ -87,8 +92,9 @@ class SettingsPage(Column):
         self.letters.chosen.connect(lambda chosen: keys.set(chosen == "on"))
         self.device.activated.connect(lambda place: preferences.device.set(self.device.itemData(place)))
 
-    def _show_device(self, words: str) -> None:
-        now = f"It works on: {words}. " if words else ""
+    def _show_device(self, state: AppState) -> None:
+        words = state.device.get()
+        now = f"It works on: {words}. " if words and not state.computers.generating.get() else ""
         self._note.setText(f"{now}A change takes effect at the next start.")
 
 
@@ -119,7 +125,7 @@ class HelpPage(Column):
 
 
 class EnginePage(Column):
-    """Shows what this computer has, as Doctor found it, and the recent messages.
+    """Shows what the engine's computer has, as Doctor found it, and the recent messages.
 
     Doctor takes a moment, so its findings stand below everything that can be clicked, which stays where it is.
     """
@@ -137,15 +143,14 @@ class EnginePage(Column):
         self.log = ElidedLabel(str(window_log_path()), "note")
         self.show_log = Button(theme, "Show the log", "link", tooltip="Show the folder of the log")
         self.add_widgets(self.log, make_row(self.show_log, 0))
-        self.add_section("This computer")
+        self.add_section("What it has")
         self.rows.addLayout(self._findings)
         self.add_section("Recent messages")
         self.rows.addLayout(self._messages)
         self.add_stretch()
         self.look_again.clicked.connect(self.run_doctor)
         self.show_log.clicked.connect(state.show_log)
-        bind(self, state.engine_status, self._show_status)
-        bind(self, state.device, self._show_status)
+        bind_all(self, (state.engine_status, state.device, state.computers.generating), self._show_status)
         bind(self, state.findings, self._show_findings)
         bind(self, state.messages.history, self._show_messages)
 
@@ -159,7 +164,9 @@ class EnginePage(Column):
     def _show_status(self, _: str) -> None:
         status = self._state.engine_status.get()
         device = self._state.device.get()
-        self.status_label.setText(f"{status}. {device}" if device else f"{status}.")
+        host = self._state.computers.generating.get()
+        place = f" On {host}." if host else ""
+        self.status_label.setText(f"{status}.{place} {device}".strip())
         self.look_again.set_text("Start the engine" if status == "Stopped" else "Look again")
 
     def _show_findings(self, findings: Sequence[tuple[str, bool, str]]) -> None:

@@ -7,8 +7,8 @@
     y = (x + t) · σ     elsewhere, shifted, then scaled (Kingma and Dhariwal, Glow, 2018,
                         arXiv:1807.03039, as the authors' code has it)
 
-with s and t (or σ and t) from a network that sees only b · x. ladj is the sum of s or log σ. The
-log-scale is bounded, so that neither direction overflows.
+with s and t (or σ and t) from a network that sees only b · x, and the class if it has classes. ladj is
+the sum of s or log σ. The log-scale is bounded, so that neither direction overflows.
 """
 
 import torch
@@ -68,17 +68,17 @@ class MaskedCoupling(Bijection):
         self.net = net
         self.transform = transform
 
-    def _moves(self, kept: Tensor) -> tuple[Tensor | None, Tensor]:
-        s, t = self.transform(self.net(kept).to(kept.dtype))
+    def _moves(self, kept: Tensor, c: Tensor | None) -> tuple[Tensor | None, Tensor]:
+        s, t = self.transform(_network_output(self.net, kept, c))
         free = 1 - self.mask
         return (None if s is None else s * free), t * free
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        s, t = self._moves(x * self.mask)
+        s, t = self._moves(x * self.mask, c)
         return _move(x, s, t), x.new_zeros(len(x)) if s is None else sum_entries(s)
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        s, t = self._moves(z * self.mask)
+        s, t = self._moves(z * self.mask, c)
         return _move_back(z, s, t)
 
 
@@ -103,12 +103,12 @@ class ChannelCoupling(Bijection):
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         kept, free = self._split(x)
-        s, t = self.transform(self.net(kept).to(x.dtype))
+        s, t = self.transform(_network_output(self.net, kept, c))
         return self._join(kept, _move(free, s, t)), x.new_zeros(len(x)) if s is None else sum_entries(s)
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         kept, moved = self._split(z)
-        s, t = self.transform(self.net(kept).to(z.dtype))
+        s, t = self.transform(_network_output(self.net, kept, c))
         return self._join(kept, _move_back(moved, s, t))
 
 
@@ -129,23 +129,29 @@ class ShiftScaleCoupling(Bijection):
         super().__init__()
         self.net = net
 
-    def _moves(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+    def _moves(self, kept: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return σ and t. σ is the first half of the channels of a larger tensor, which is faster on a processor."""
-        raw = self.net(kept).to(kept.dtype)
+        raw = _network_output(self.net, kept, c)
         scale = (raw + self.OFFSET).sigmoid()
         t = _half(raw, 1)
         return scale.clamp(min=self.FLOOR), t
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         kept = _half(x, 0)
-        scale, t = self._moves(kept)
+        scale, t = self._moves(kept, c)
         z = torch.cat((kept, (_half(x, 1) + t) * _half(scale, 0)), 1)
         return z, _half(scale.log(), 0).sum((1, 2, 3))
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         kept = _half(z, 0)
-        scale, t = self._moves(kept)
+        scale, t = self._moves(kept, c)
         return torch.cat((kept, _half(z, 1) / _half(scale, 0) - t), 1)
+
+
+def _network_output(net: nn.Module, kept: Tensor, c: Tensor | None) -> Tensor:
+    """Return what a network computes of kept entries, and of their class if it has learned any."""
+    output: Tensor = net(kept) if getattr(net, "of_class", None) is None else net(kept, c)
+    return output.to(kept.dtype)
 
 
 def _half(x: Tensor, which: int) -> Tensor:

@@ -2,10 +2,12 @@
 
 A run's folder holds `checkpoints/step-00000200.safetensors …` and `checkpoints/manifest.json`. The manifest is written
 last. It lists the checkpoints that can be resumed, each with its size and BLAKE2b hash. Neither torch nor safetensors
-notices a flipped bit, so the hash is checked before anything is loaded.
+notices a flipped bit, so the hash is checked before anything is loaded. A checkpoint also has a checksum in its own
+header, which tells a damaged manifest from a damaged checkpoint.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -25,6 +27,7 @@ KEPT_CHECKPOINTS = 3
 """The number of rolling checkpoints that are kept, besides the best."""
 
 _META = "state"
+_CHECKSUM = "checksum"
 _FILE = re.compile(r"(best|step)-(\d{8})\.safetensors")
 
 
@@ -49,14 +52,15 @@ class NotFiniteWeights(ValueError):
 def list_checkpoints(run: Path) -> list[CheckpointEntry]:
     """Return the checkpoints of a run, oldest first.
 
-    If the manifest is missing or damaged, they are read from the folder.
+    If the manifest is missing or visibly damaged, they are read from the folder.
     """
     folder = run / "checkpoints"
     try:
         listed = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=list[CheckpointEntry])
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return _scan_checkpoints(folder)
-    if all(_FILE.fullmatch(entry.file) for entry in listed):
+    named = [_FILE.fullmatch(entry.file) for entry in listed]
+    if all(name is not None and entry.best == (name[1] == "best") for name, entry in zip(named, listed, strict=True)):
         return listed
     return _scan_checkpoints(folder)
 
@@ -70,7 +74,7 @@ def _scan_checkpoints(folder: Path) -> list[CheckpointEntry]:
             continue
         data = _read_bytes(path)
         read = _parse_checkpoint(data)
-        if read is None or _broken_tensor(read[0]):
+        if read is None or _has_checksum(data) is False or _broken_tensor(read[0]):
             continue
         found.append(CheckpointEntry(path.name, len(data), storage.hash_bytes(data), int(name[2]), name[1] == "best"))
     return found
@@ -85,7 +89,9 @@ def add_checkpoint(run: Path, tensors: dict[str, Tensor], state: dict[str, Any],
     if broken := _broken_tensor(tensors):
         raise NotFiniteWeights(f"{broken} holds numbers that are not finite, so step {step} was not saved")
     folder = run / "checkpoints"
-    data = save({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, {_META: json.dumps(state)})
+    data = _add_checksum(
+        save({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, {_META: json.dumps(state)})
+    )
     file = f"{'best' if best else 'step'}-{step:08d}.safetensors"
     storage.write_file(folder / file, data)
     new = CheckpointEntry(file, len(data), storage.hash_bytes(data), step, best)
@@ -114,20 +120,21 @@ def _broken_tensor(tensors: dict[str, Tensor]) -> str:
 
 
 def load_newest(run: Path, *, best: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Load the newest checkpoint whose hash is right: tensors and state.
+    """Load the newest checkpoint whose hash is right, in the manifest or in its own header: tensors and state.
 
     Returns None if there is none yet. Raises DamagedRun if there are checkpoints and none can be read.
     """
     listed = [e for e in list_checkpoints(run) if e.best == best]
     for entry in sorted(listed, key=lambda e: -e.step):
         data = _read_bytes(run / "checkpoints" / entry.file)
-        if (
-            len(data) == entry.size
-            and storage.hash_bytes(data) == entry.hash
-            and (read := _parse_checkpoint(data)) is not None
-        ):
+        is_whole = len(data) == entry.size and storage.hash_bytes(data) == entry.hash
+        if (is_whole or _has_checksum(data)) and (read := _parse_checkpoint(data)) is not None:
             return read
     if listed:
+        for entry in sorted(_scan_checkpoints(run / "checkpoints"), key=lambda e: -e.step):  # a name may be damaged
+            data = _read_bytes(run / "checkpoints" / entry.file)
+            if entry.best == best and _has_checksum(data):
+                return _parse_checkpoint(data)
         raise DamagedRun(
             f'None of the {len(listed)} checkpoints in "{run.name}" is intact. Begin the run again under another name.'
         )
@@ -151,6 +158,37 @@ def _parse_checkpoint(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]] |
     except (SafetensorError, KeyError, TypeError, ValueError):
         return None
     return (tensors, state) if isinstance(state, dict) else None
+
+
+def _add_checksum(data: bytes) -> bytes:
+    """Add a checksum of the tensors and of all else in the header to the header of a checkpoint."""
+    header, tensors = _split(data)
+    header["__metadata__"][_CHECKSUM] = _checksum(header, tensors)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join((len(text).to_bytes(8, "little"), text, tensors))
+
+
+def _has_checksum(data: bytes) -> bool | None:
+    """Return whether the checksum of a checkpoint is right; None if it has none, like those of earlier versions."""
+    try:
+        header, tensors = _split(data)
+        stored = header["__metadata__"].pop(_CHECKSUM, None)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
+    return None if stored is None else stored == _checksum(header, tensors)
+
+
+def _split(data: bytes) -> tuple[dict[str, Any], memoryview]:
+    """Return the header of a safetensors file, and the bytes of its tensors. Raises ValueError."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    return json.loads(data[8:end]), memoryview(data)[end:]
+
+
+def _checksum(header: dict[str, Any], tensors: memoryview) -> str:
+    digest = hashlib.blake2b(json.dumps(header, sort_keys=True).encode(), digest_size=16)
+    digest.update(tensors)
+    return digest.hexdigest()
 
 
 def encode_model(card: Card, weights: dict[str, Tensor], directions: Tensor, cover: Tensor) -> bytes:

@@ -39,7 +39,7 @@ def bits_of_each(model: Model, examples: TrainingExamples, *, batch: int = 32, d
         total = torch.zeros(len(part), device=part.x.device)
         for _ in range(draws):
             if isinstance(model, Flow):
-                u = torch.rand(part.x.shape, generator=generator).to(part.x.device, model.dtype)
+                u = model.draw_points(part.x.shape, generator).to(part.x.device, model.dtype)
                 total += model.log_prob(part.x, part.c, u)
             else:
                 total += model.log_prob(part.x, part.c)
@@ -188,7 +188,7 @@ def _figures_of_flow(
     names = [("bits per dimension", False), ("bits per dimension given its kind", False), (logit, True)]
     sums = [torch.zeros(len(part), device=part.x.device) for _ in names]
     for _ in range(draws):
-        u = torch.rand(part.x.shape, generator=generator).to(part.x.device, model.dtype)
+        u = model.draw_points(part.x.shape, generator).to(part.x.device, model.dtype)
         if model.classes:
             given = model.log_prob_of_classes(part.x, u)
             log_prob = torch.logsumexp(given, 1) - math.log(model.classes)

@@ -39,6 +39,10 @@ class FolderCounts:
     """Artworks of each class, if sub-folders are classes."""
     alike: int = 0
     odd: int = 0
+    texts: int = 0
+    """Texts beside the files of shards, which are not learned."""
+    is_opening: bool = False
+    """Whether shards hold more than was looked at."""
     first_reason: str = ""
     """The reason why the first unused file is not used, as a part of a sentence that names it."""
 
@@ -92,6 +96,12 @@ def _findings(counts: FolderCounts) -> Iterator[wire.Finding]:
     if counts.odd:
         verb = "is" if counts.odd == 1 else "are"
         yield _finding("odd", "note", counts.odd, counts.used, f"{counts.odd:,} {verb} very unlike the others.")
+    if counts.texts:
+        are = "text is" if counts.texts == 1 else "texts are"
+        yield _finding("texts", "note", counts.texts, counts.texts, f"{counts.texts:,} {are} not learned.")
+    if counts.is_opening:
+        sentence = f"These are the first {counts.files:,} files. Training reads the others as it learns."
+        yield _finding("stream", "note", counts.files, counts.files, sentence)
     yield from _small_classes(counts)
 
 

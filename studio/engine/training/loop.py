@@ -21,8 +21,9 @@ from studio.engine.training.clock import TrainingClock
 from studio.engine.training.config import TrainingPlan
 from studio.engine.training.recordings import TrainingRecordings
 from studio.engine.training.run_log import RunLog
+from studio.engine.training.shard_blocks import ShardBlocks
 from studio.engine.training.training_run import RunProgress, TrainingDiverged, TrainingRun
-from studio.engine.training.waiting import keep_trying
+from studio.engine.training.waiting import WaitReport, keep_trying
 from studio.library import runs, storage
 
 
@@ -42,8 +43,8 @@ class ProgressReport:
     """Seconds since the last checkpoint."""
 
 
-StepResult = ProgressReport | Pause | str | None
-"""What a training yields after a step: a report, a Pause, a sentence for the user, or nothing."""
+StepResult = ProgressReport | WaitReport | Pause | None
+"""What a training yields after a step: its progress, why it waits, a Pause, or nothing."""
 
 
 def learning_rate_at(step: int, plan: TrainingPlan, scale: float) -> float:
@@ -53,10 +54,14 @@ def learning_rate_at(step: int, plan: TrainingPlan, scale: float) -> float:
     return plan.learning_rate * scale * warm * (plan.final_rate + (1 - plan.final_rate) * fall)
 
 
-def next_batch(run: TrainingRun, learn: TrainingExamples | TrainingRecordings) -> TrainingExamples:
+def next_batch(
+    run: TrainingRun, learn: TrainingExamples | TrainingRecordings, stream: ShardBlocks | None = None
+) -> TrainingExamples:
     """Return the batch of the run's next step, on its device."""
     step = run.progress.step
     plan = run.config.plan
+    if stream is not None:
+        return stream.batch(step).to(run.device)
     if isinstance(learn, TrainingRecordings):
         return cuts_of_step(learn, step, plan, run.model, variation_of(run.config)).to(run.device)
     return batch_of_step(learn, step, plan, run.config.levels, run.config.augmentation).to(run.device)
@@ -68,15 +73,19 @@ def train_run(
     held_out: TrainingExamples | TrainingRecordings,
     *,
     bf16: bool,
+    stream: ShardBlocks | None = None,
 ) -> Generator[StepResult, None, None]:
     """Train on `learn` until the plan's last step and evaluate on `held_out`.
 
     `held_out` must not be the test artworks. Yields after each step on a batch, so that other jobs get their turn: a
     ProgressReport every few seconds, None otherwise. The last is a ProgressReport after the last step: the plan's, the
     one after `run.ends_early` was set, or the one at which the plan's patience ended. While the disk takes no files, it
-    waits: it yields a sentence for the user, then Pauses. Closing the generator saves first; a run that has not learned
+    waits: it yields a WaitReport, then Pauses. Closing the generator saves first; a run that has not learned
     anything leaves nothing on the disk. Raises TrainingDiverged, gradients.NotEnoughMemory, or storage.NotSaved at the
     start if the run's folder cannot be written.
+
+    Arguments
+        stream: gives the batches instead of `learn`, which then holds some of its artworks. It is closed at the end
     """
     plan = run.config.plan
     clock = TrainingClock(run.progress.seconds)
@@ -94,7 +103,9 @@ def train_run(
         while not is_last:
             # Take one step on one batch.
             is_last = run.process_group.begin_step(run.device, ends_early=run.ends_early)
-            notice = train_step(run, next_batch(run, learn), bf16=bf16)
+            if stream is not None:
+                yield from _wait_for_batch(run, stream, clock)
+            notice = train_step(run, next_batch(run, learn, stream), bf16=bf16)
             progress = run.progress  # a new object if the step rolled back
             progress.step += 1
             progress.seconds = clock.count_step()
@@ -122,6 +133,8 @@ def train_run(
             yield report
             clock.resume()
     finally:
+        if stream is not None:
+            stream.close()
         clock.close()
         atexit.unregister(run.close_at_exit)
         if not sys.is_finalizing():  # then nothing can be imported any more, and it is closed already
@@ -130,9 +143,31 @@ def train_run(
             run.close()
 
 
+def _wait_for_batch(run: TrainingRun, stream: ShardBlocks, clock: TrainingClock) -> Generator[StepResult, None, None]:
+    """Wait until the batch of the next step is read. Raises FileRefused if it never will be."""
+    progress = run.progress
+    steps = stream.make_ready(progress.stream, progress.step)
+    while True:
+        try:
+            waiting = next(steps)
+        except StopIteration as end:
+            progress.stream = end.value
+            return
+        if isinstance(waiting, str):
+            run.notices.append(waiting)
+            continue
+        if not stream.is_waiting:
+            yield waiting
+            continue
+        with clock.wait():
+            yield waiting
+        if run.ends_early:
+            raise stream.refuse_missing()
+
+
 def _save_patiently(
     run: TrainingRun, clock: TrainingClock, *, best: bool = False
-) -> Generator[str | Pause, None, None]:
+) -> Generator[WaitReport | Pause, None, None]:
     """Save a checkpoint. While the disk refuses, wait; if weights are not finite, roll back instead.
 
     Several processes cannot roll back, because only the first one saves. Then it raises TrainingDiverged.
@@ -293,7 +328,7 @@ def _measure_held_out(
     learn: TrainingExamples | TrainingRecordings,
     held_out: TrainingExamples | TrainingRecordings,
     clock: TrainingClock,
-) -> Generator[str | Pause, None, float | None]:
+) -> Generator[WaitReport | Pause, None, float | None]:
     """Measure the average's bits per dimension on held-out data, and save the best average.
 
     Returns None if they are not finite.

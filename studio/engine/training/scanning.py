@@ -15,11 +15,12 @@ from studio.engine.training.findings import FolderCounts, Medium, find_out
 from studio.engine.training.loading import load_data, without_reports
 from studio.media import dataset
 from studio.media.containers.recognition import recognise_format
-from studio.media.folder_scan import FileReport, FolderScan, ListedFile, walk_files
+from studio.media.folder_scan import FileReport, FolderScan, ListedFile
 from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused
 from studio.media.preparation import AS_USUAL, Preparation
 from studio.media.preparing import THUMBNAIL, FilePreparer
+from studio.media.shards import Opening, find_shards, list_source, scan_source
 from studio.media.similarity import LikenessIndex
 from studio.wire import messages as wire
 
@@ -94,7 +95,7 @@ def scan_folder(command: wire.ScanFolder) -> EventSteps:
     """Report every file of a folder, then the findings about the whole folder."""
     yield None
     source = Path(command.source)
-    if not source.exists():
+    if not source.exists() and find_shards(source) is None:
         raise FileRefused(display_name(source.name), "is not there", "Connect or restore it, then look again.")
     preparation = msgspec.convert(command.preparation, Preparation)
     shape, rate = command.shape, command.sample_rate
@@ -105,13 +106,16 @@ def scan_folder(command: wire.ScanFolder) -> EventSteps:
         return
     preparer = FilePreparer(shape, rate, preparation)
     with contextlib.closing(ArtworkCache(preparer.options)) as cache:
-        yield from _scan_files(command, FolderScan(source, preparer, cache), preparer, cache)
+        yield from _scan_files(command, scan_source(source, preparer, cache), preparer, cache)
 
 
 def _scan_files(command: wire.ScanFolder, scan: FolderScan, preparer: FilePreparer, cache: ArtworkCache) -> EventSteps:
+    source = Path(command.source)
+    opening = Opening(find_shards(source))
     counts = FolderCounts(_medium(preparer))
+    folders = dataset.class_folders(source) if find_shards(source) is None else ()
     if preparer.preparation.folders_as_classes:
-        counts.classes.update(dict.fromkeys(dataset.class_folders(scan.source), 0))
+        counts.classes.update(dict.fromkeys(folders, 0))
     index = LikenessIndex()
     messages = FileMessages(command.job, command.thumbnails)
     held_out = 0
@@ -123,12 +127,19 @@ def _scan_files(command: wire.ScanFolder, scan: FolderScan, preparer: FilePrepar
                 _count(counts, report)
                 shown = messages.add(report)
                 if report.is_used and report.prepared is not None:
+                    opening.add(report.prepared.artwork)
                     index.add(number, report.prepared.thumbnail)
                     held_out += dataset.is_held_out(report.prepared.content)
                     if not shown:
                         unseen[number] = report.key
             yield messages.message(scan.done, scan.found)
+            if opening.is_complete:
+                counts.is_opening = True
+                break
     yield messages.message(scan.done, scan.found, is_last=True)
+    counts.texts = scan.texts
+    if preparer.preparation.folders_as_classes and not counts.is_opening:
+        counts.classes.update(dict.fromkeys(scan.labels, 0))
     alike: list[tuple[int, ...]] = []
     for group in index.find_alike():
         alike += [group] if group is not None else []
@@ -152,7 +163,7 @@ def _scan_files(command: wire.ScanFolder, scan: FolderScan, preparer: FilePrepar
         skipped=counts.outcomes["skipped"],
         held_out=dataset.held_out_count(held_out, counts.used) if counts.used else 0,
         needed=counts.needed,
-        sub_folders=len(dataset.class_folders(scan.source)),
+        sub_folders=len(folders or scan.labels),
         classes=tuple(sorted(counts.classes.items())),
         alike=tuple(alike),
         odd=odd,
@@ -199,7 +210,9 @@ def _scan_pack(job: str, source: Path, shape: tuple[int, ...], rate: int) -> Eve
 
 
 def is_pack(source: Path, rate: int) -> bool:
-    """Return whether a source is a pack of prepared artworks, or no folder at all."""
+    """Return whether a source is a pack of prepared artworks, or neither a folder nor shards."""
+    if find_shards(source) is not None:
+        return False
     return not source.is_dir() or (rate > 0 and (source / "index.csv").is_file())
 
 
@@ -208,12 +221,12 @@ def choose_medium(source: Path, shape: tuple[int, ...], rate: int) -> tuple[tupl
 
     The names of the first files decide.
     """
-    if not source.is_dir():
+    if is_pack(source, 0):
         return shape, 0
     if (source / "index.csv").is_file():
         return (), rate
     pictures = sounds = 0
-    files = (listed for listed in walk_files(source) if isinstance(listed, ListedFile))
+    files = (listed for listed in list_source(source) if isinstance(listed, ListedFile))
     for listed in itertools.islice(files, _MOST_NAMES):
         ending = Path(listed.path).suffix.lower()
         found = recognise_format(b"", ending)

@@ -41,6 +41,8 @@ class RunProgress:
     """The number of held-out figures that were measured since the best one."""
     parts: int = 1
     """In how many parts a batch is computed, because memory is short."""
+    stream: dict[str, Any] | None = None
+    """The place in the shards that it learns from as a stream, if it does: `shard_blocks.StreamPlace`."""
 
 
 class TrainingDiverged(RuntimeError):
@@ -71,7 +73,8 @@ class TrainingRun:
         self.process_group: ProcessGroup = current_process_group() if resumes else ProcessGroup()
         torch.manual_seed(config.plan.seed)
         try:
-            self.model = config.recipe.build(config.shape, config.levels).to(device)
+            model = zoo.build_model(config.recipe, config.shape, config.levels, indexed=config.indexed)
+            self.model = model.to(device)
         except ValueError as error:
             raise BadTrainingConfig(f"{error}.") from None
         self.has_start_weights = start_weights is not None
@@ -100,8 +103,9 @@ class TrainingRun:
         saved = msgspec.convert(state["config"]["recipe"], zoo.Recipe)
         old = state["config"]
         new = self.config
-        begun = (saved, tuple(old["shape"]), old.get("levels", 256), old.get("sample_rate", 0))
-        if begun != (new.recipe, new.shape, new.levels, new.sample_rate):
+        palette = tuple(map(tuple, old.get("palette", ())))
+        begun = (saved, tuple(old["shape"]), old.get("levels", 256), old.get("sample_rate", 0), palette)
+        if begun != (new.recipe, new.shape, new.levels, new.sample_rate, new.palette):
             raise BadTrainingConfig(
                 f'"{self.folder.name}" was started with other settings and was left unchanged. '
                 "Use the same settings, or another name"

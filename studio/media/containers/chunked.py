@@ -3,12 +3,11 @@
 These are WAV, RIFX, RF64, BW64, Wave64, AIFF, AIFC, CAF and AU.
 """
 
-import os
 import struct
 from dataclasses import replace
 from typing import BinaryIO
 
-from studio.media.containers.spliced_file import ByteRange, SplicedFile, find_bytes, read_bytes_at
+from studio.media.containers.spliced_file import ByteRange, SplicedFile, file_size, find_bytes, read_bytes_at
 from studio.media.containers.streams import (
     AGAIN,
     ELSE,
@@ -55,7 +54,7 @@ _SEARCHED = 2**20
 
 def find_riff(file: BinaryIO, begin: int, name: str) -> AudioStream:
     """Return the sound in a file of the WAV family. Raises FileRefused."""
-    size = os.fstat(file.fileno()).st_size
+    size = file_size(file)
     head = read_bytes_at(file, begin, 12)
     order = ">" if head[:4] == b"RIFX" else "<"
     end = begin + 8 + int.from_bytes(head[4:8], "big" if order == ">" else "little")
@@ -141,7 +140,7 @@ def _consistent_format(form: bytes, order: str, name: str) -> bytes:
 
 def find_wave64(file: BinaryIO, begin: int, name: str) -> AudioStream:
     """Return the sound in a Wave64 file. Raises FileRefused."""
-    size = os.fstat(file.fileno()).st_size
+    size = file_size(file)
     layout = _Wave64(file, begin, size, begin + int.from_bytes(read_bytes_at(file, begin + 16, 8), "little"), head=24)
     form = b""
     at = begin + 40
@@ -182,7 +181,7 @@ class _Wave64(ChunkLayout):
 
 def find_aiff(file: BinaryIO, begin: int, name: str) -> AudioStream:
     """Return the sound in an AIFF or AIFC. Raises FileRefused."""
-    size = os.fstat(file.fileno()).st_size
+    size = file_size(file)
     head = read_bytes_at(file, begin, 12)
     layout = ChunkLayout(file, begin, size, begin + 8 + int.from_bytes(head[4:8], "big"), ">")
     form = b""
@@ -234,7 +233,7 @@ def _aiff_stream(
 
 def find_caf(file: BinaryIO, begin: int, name: str) -> AudioStream:
     """Return the sound in a CAF. Raises FileRefused."""
-    size = os.fstat(file.fileno()).st_size
+    size = file_size(file)
     layout = ChunkLayout(file, begin, size, 0, ">", 12, padded=False)
     kept: dict[bytes, bytes] = {}
     at = begin + 8
@@ -264,7 +263,7 @@ def find_caf(file: BinaryIO, begin: int, name: str) -> AudioStream:
 
 def find_au(file: BinaryIO, begin: int, name: str) -> AudioStream:
     """Return the sound in an AU file. Raises FileRefused."""
-    size = os.fstat(file.fileno()).st_size
+    size = file_size(file)
     head = read_bytes_at(file, begin, 24)
     if len(head) < 24:
         raise FileRefused(name, "is damaged", AGAIN)

@@ -4,14 +4,13 @@ Usually there is one, which may follow tags. Other sounds may be joined to it, a
 """
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from studio.media.containers import chunked, flac, mpeg, ogg
 from studio.media.containers.recognition import BEGINNING, FileFormat, recognise_format
-from studio.media.containers.spliced_file import find_bytes, read_bytes_at
+from studio.media.containers.spliced_file import file_size, find_bytes, read_bytes_at
 from studio.media.containers.streams import AGAIN, BROKEN, ELSE, STARTS, AudioStream, begins_sound
 from studio.media.pictures.image import FileRefused, decode_opened
 
@@ -107,7 +106,7 @@ def _is_sound_at(file: BinaryIO, at: int) -> bool:
 
 def _find_beginning(file: BinaryIO) -> tuple[int, list[str]]:
     """Return where the first sound begins, or -1, and notes about the bytes before it."""
-    size = os.fstat(file.fileno()).st_size
+    size = file_size(file)
     at = _skip_tags(file, 0)
     if _is_sound_at(file, at):
         return at, []

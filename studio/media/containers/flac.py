@@ -1,14 +1,13 @@
 """Read FLAC files (RFC 9639). A header may not know how many samples follow, but frames do."""
 
 import collections
-import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from studio.media.containers import flac_frame, mpeg
-from studio.media.containers.spliced_file import SplicedFile, find_bytes, read_bytes_at
+from studio.media.containers.spliced_file import SplicedFile, file_size, find_bytes, read_bytes_at
 from studio.media.containers.streams import AGAIN, BROKEN, CUT, TORN, AudioStream, check_format
 from studio.media.pictures.image import FileRefused
 
@@ -58,7 +57,7 @@ class _Frame:
 
 def find_flac(file: BinaryIO, begin: int, name: str) -> AudioStream:
     """Return the sound in a FLAC, up to the next one that is joined. Raises FileRefused."""
-    size = os.fstat(file.fileno()).st_size
+    size = file_size(file)
     head = read_bytes_at(file, begin, 42)
     if len(head) < 42 or head[4] & 127 or head[5:8] != b"\0\0\x22":
         raise FileRefused(name, "is damaged", AGAIN)

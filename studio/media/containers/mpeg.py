@@ -3,11 +3,10 @@
 Between and after frames there may be tags, another file that was joined, or damage.
 """
 
-import os
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from studio.media.containers.spliced_file import ByteRange, SplicedFile, add_range, read_bytes_at
+from studio.media.containers.spliced_file import ByteRange, SplicedFile, add_range, file_size, read_bytes_at
 from studio.media.containers.streams import BROKEN, CUT, AudioStream
 
 _KBIT = {  # of MPEG 1 by layer, and of MPEG 2 by layer
@@ -116,7 +115,7 @@ def id3_length(head: bytes) -> int:
 
 def find_mpeg(file: BinaryIO, begin: int) -> Iterator[AudioStream]:
     """Yield the sounds from a frame on. Each table of contents begins a new one."""
-    size = os.fstat(file.fileno()).st_size
+    size = file_size(file)
     at = begin
     while 0 <= at < size:
         made = _stream_at(file, at, size)

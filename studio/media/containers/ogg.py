@@ -5,14 +5,13 @@ the last page of a link. If the writing of a file was interrupted, that page is 
 """
 
 import itertools
-import os
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
-from studio.media.containers.spliced_file import SplicedFile, add_range, find_bytes, read_bytes_at
+from studio.media.containers.spliced_file import SplicedFile, add_range, file_size, find_bytes, read_bytes_at
 from studio.media.containers.streams import BROKEN, CUT, RATE_RANGE, AudioStream
 
 _HEAD = 27
@@ -76,7 +75,7 @@ def _read_pages(file: BinaryIO, at: int) -> Iterator[_Page | str]:
 
     The last page may be cut off.
     """
-    size = os.fstat(file.fileno()).st_size
+    size = file_size(file)
     good = at
     ended = False
     while at < size:
@@ -114,7 +113,7 @@ def _link_stream(file: BinaryIO, link: _Link) -> AudioStream:
 
     Its last page is marked as the end, with a position that its packets can reach.
     """
-    size = os.fstat(file.fileno()).st_size
+    size = file_size(file)
     *pages, last = link.pages
     cut = last.stop > size
     before = next((page.position for page in reversed(pages) if page.position >= 0), 0)

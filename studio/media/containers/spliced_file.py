@@ -65,6 +65,11 @@ def read_bytes_at(file: BinaryIO, at: int, count: int) -> bytes:
     return file.read(max(count, 0))
 
 
+def file_size(file: BinaryIO) -> int:
+    """Return the bytes of a file, which may also be a part of another one."""
+    return file.seek(0, os.SEEK_END)
+
+
 def find_bytes(file: BinaryIO, words: bytes, start: int, stop: int) -> int:
     """Return the first place of these bytes between two places of a file, or -1."""
     while start < stop:

@@ -12,12 +12,14 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, cast
 
 import numpy as np
 from PIL import Image
 
 from studio.media.containers.recognition import BEGINNING, recognise_format
+from studio.media.containers.spliced_file import SplicedFile
+from studio.media.file_part import FilePart
 from studio.media.names import display_name
 from studio.media.pictures import enlarging, formats
 from studio.media.pictures.raster import NARROW_NOTE, WHITE, DevelopedPicture, UnreadablePicture, develop_raster
@@ -69,13 +71,14 @@ class OpenedPicture:
         return replace(self, array=self.stretched, stretched=self.array, notes=notes)
 
 
-def open_picture(path: Path | str, ground: Sequence[int] = WHITE) -> OpenedPicture:
+def open_picture(path: Path | str, ground: Sequence[int] = WHITE, part: FilePart | None = None) -> OpenedPicture:
     """Open the picture in a file. Raises FileRefused with the reason.
 
     A picture that was saved larger and blended is restored. The colour `ground` is put behind transparent parts.
+    `part`: where the bytes are if `path` is only a name
     """
     name = display_name(os.path.basename(path))
-    data = read_bytes(Path(path), name)
+    data = read_bytes(Path(path), name, part)
     if not formats.format_of(data):
         form = recognise_format(data[:BEGINNING], Path(path).suffix)
         what = form.description if form is not None else "not a picture that can be read here"
@@ -96,36 +99,41 @@ def open_picture(path: Path | str, ground: Sequence[int] = WHITE) -> OpenedPictu
     return OpenedPicture(found.array, name, found.notes, found.stretched)
 
 
-def read_bytes(path: Path, name: str) -> bytes:
+def read_bytes(path: Path, name: str, part: FilePart | None = None) -> bytes:
     """Return the bytes of a regular file that is not a link. Raises FileRefused.
 
     It never waits for a pipe or a device.
     """
-    with decode_opened(path, name, MAX_PICTURE_FILE_BYTES) as file:
+    with decode_opened(path, name, MAX_PICTURE_FILE_BYTES, part) as file:
         return file.read(MAX_PICTURE_FILE_BYTES + 1)
 
 
-def hash_file(path: Path, most: int) -> str:
+def hash_file(path: Path, most: int, part: FilePart | None = None) -> str:
     """Return the hash of a regular file's bytes in hexadecimal. Raises FileRefused as `read_bytes`."""
     digest = hashlib.blake2b(digest_size=16)
-    with decode_opened(path, display_name(os.path.basename(path)), most) as file:
+    with decode_opened(path, display_name(os.path.basename(path)), most, part) as file:
         while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()
 
 
 @contextlib.contextmanager
-def decode_opened(path: Path, name: str, most: int) -> Iterator[BinaryIO]:
+def decode_opened(path: Path, name: str, most: int, part: FilePart | None = None) -> Iterator[BinaryIO]:
     """Return the bytes of a regular file, no link, of at most so many bytes. Raises FileRefused.
 
     It never waits for a pipe or a device.
+
+    Arguments
+        part: of another file, if the bytes lie in one; `path` is then only a name
     """
     flags = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
     try:
-        _check_file(os.lstat(path), name, most)
-        with open(os.open(path, flags), "rb") as file:
-            _check_file(os.fstat(file.fileno()), name, most)
-            yield file
+        opened = path if part is None else Path(os.fsdecode(part.file))
+        size = None if part is None else part.size
+        _check_file(os.lstat(opened), name, most, size)
+        with open(os.open(opened, flags), "rb") as file:
+            _check_file(os.fstat(file.fileno()), name, most, size)
+            yield file if part is None else _open_part(file, part)
     except FileRefused:
         raise
     except FileNotFoundError:
@@ -137,16 +145,23 @@ def decode_opened(path: Path, name: str, most: int) -> Iterator[BinaryIO]:
         raise FileRefused(name, f"could not be read ({why})") from None
 
 
-def _check_file(found: os.stat_result, name: str, most: int) -> None:
+def _open_part(file: BinaryIO, part: FilePart) -> BinaryIO:
+    """Return a part of an open file as a file of its own."""
+    return cast("BinaryIO", SplicedFile(file, [(part.begin, part.begin + part.size)]))
+
+
+def _check_file(found: os.stat_result, name: str, most: int, size: int | None = None) -> None:
+    """Raise FileRefused unless it is a regular file that can be read. `size`: the bytes of the part that is read."""
+    size = found.st_size if size is None else size
     if stat.S_ISDIR(found.st_mode):
         raise FileRefused(name, "is a hidden folder" if name.startswith(".") else "is a folder")
     if stat.S_ISLNK(found.st_mode):
         raise FileRefused(name, "is a link", "Open the file it leads to.")
     if not stat.S_ISREG(found.st_mode):
         raise FileRefused(name, "is not a file but a device or a pipe")
-    if found.st_size == 0:
+    if size == 0:
         raise FileRefused(name, "is empty")
-    if found.st_size > most:
+    if size > most:
         raise FileRefused(name, f"is larger than {most >> 20} MB")
 
 

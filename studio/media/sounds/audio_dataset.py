@@ -6,6 +6,7 @@ one after the other, and a row gives split, start and length of each. Of pieces,
 out, by the hash of its content; of a single one, its last tenth.
 """
 
+import contextlib
 import csv
 import io
 import itertools
@@ -17,12 +18,20 @@ from pathlib import Path
 import numpy as np
 
 from studio.media import decoder
-from studio.media.dataset import ImportReport, ReportGatherer, TooFewArtworks, class_folders, labels_of, split_keys
-from studio.media.folder_scan import ArtworkStore, FileReport, FolderScan
+from studio.media.dataset import (
+    ImportReport,
+    ReportGatherer,
+    TooFewArtworks,
+    find_classes,
+    labels_of,
+    split_keys,
+)
+from studio.media.folder_scan import ArtworkStore, FileReport
 from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused, read_bytes
 from studio.media.preparation import AS_USUAL, Preparation
 from studio.media.preparing import FilePreparer, check_recording, damage, to_int16
+from studio.media.shards import Opening, ShardList, find_shards, scan_source
 from studio.media.sounds.audio_file import Recording
 
 _ROWS = 200_000
@@ -40,6 +49,8 @@ class RecordingDataset:
     """The names of the classes in each group; a label counts through the last group first."""
     report: ImportReport
     name: str
+    shards: ShardList | None = None
+    """The shards to be read as a stream, if they hold more than was loaded. Then these are the first sounds."""
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -65,7 +76,7 @@ def load_recordings_in_steps(
     """
     source = Path(source)
     name = display_name(source.resolve().name)
-    if not source.is_dir():
+    if not source.is_dir() and find_shards(source) is None:
         raise FileRefused(name, "is not a folder of recordings" if source.exists() else "is not there")
     if (source / "index.csv").is_file():
         return (yield from _load_pack(source, name, rate, columns))
@@ -86,17 +97,28 @@ def as_samples(found: Recording) -> np.ndarray:
 def _load_folder(
     source: Path, name: str, preparer: FilePreparer, store: ArtworkStore | None
 ) -> Generator[FileReport | None, None, RecordingDataset]:
-    classes = class_folders(source) if preparer.preparation.folders_as_classes else ()
+    opening = Opening(find_shards(source))
+    classes = (yield from find_classes(source)) if preparer.preparation.folders_as_classes else ()
     found: dict[bytes, tuple[np.ndarray, str]] = {}
     gathered = ReportGatherer()
-    for report in FolderScan(source, preparer, store).steps():
-        if report is not None:
-            if report.is_used and report.prepared is not None:
-                found[report.prepared.content] = report.prepared.artwork, report.label
-            gathered.add(report)
-        yield report
+    scan = scan_source(source, preparer, store)
+    with contextlib.closing(scan.steps()) as reports:
+        for report in reports:
+            if report is not None:
+                if report.is_used and report.prepared is not None:
+                    found[report.prepared.content] = report.prepared.artwork, report.label
+                    opening.add(report.prepared.artwork)
+                gathered.add(report)
+            yield report
+            if opening.is_complete:
+                break
     counts = ImportReport(
-        len(found), tuple(gathered.skipped), gathered.duplicates, sounds=True, damaged=tuple(gathered.damaged)
+        len(found),
+        tuple(gathered.skipped),
+        gathered.duplicates,
+        sounds=True,
+        damaged=tuple(gathered.damaged),
+        texts=scan.texts,
     )
     if not found:
         reason = f"has no sounds to learn from (0 usable, {len(gathered.skipped)} skipped)"
@@ -108,9 +130,10 @@ def _load_folder(
         cut = max(len(train[0]) * 9 // 10, 1)
         train, test = (train[0][:cut],), (train[0][cut:],)
         labels *= 2
-    numbers = labels_of(labels, classes, name)
+    numbers = labels_of(labels, classes, name, is_whole=opening.rest is None)
     train_labels, test_labels = (None, None) if numbers is None else (numbers[: len(train)], numbers[len(train) :])
-    return RecordingDataset(train, test, train_labels, test_labels, (classes,) if classes else (), counts, name)
+    groups = (classes,) if classes else ()
+    return RecordingDataset(train, test, train_labels, test_labels, groups, counts, name, opening.rest)
 
 
 # ── a pack ───────────────────────────────────────────────────────────────────────────────────────

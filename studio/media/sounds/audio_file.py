@@ -14,7 +14,9 @@ import numpy as np
 
 from studio.media.containers import blocks
 from studio.media.containers.contents import MAX_FILE_BYTES, find_streams, refusal_reason
+from studio.media.containers.spliced_file import file_size
 from studio.media.containers.streams import AGAIN, BROKEN, CUT, TORN, AudioStream
+from studio.media.file_part import FilePart
 from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused, decode_opened
 
@@ -68,16 +70,18 @@ class Recording:
     """Notes for the user on what had to be done."""
 
 
-def open_recording(path: Path | str, rate: int | None = None, *, centred: bool = True) -> Recording:
+def open_recording(
+    path: Path | str, rate: int | None = None, *, centred: bool = True, part: FilePart | None = None
+) -> Recording:
     """Read the sound in a file, at its own rate or at `rate` in Hz. Raises FileRefused with the reason.
 
-    `centred`: whether an offset is removed
+    `centred`: whether an offset is removed. `part`: where the bytes are if `path` is only a name
     """
     name = display_name(os.path.basename(path))
     path = Path(path)
-    with decode_opened(path, name, MAX_FILE_BYTES) as file:
+    with decode_opened(path, name, MAX_FILE_BYTES, part) as file:
         streams, form, notes = find_streams(file, name, path.suffix)
-        size = os.fstat(file.fileno()).st_size
+        size = file_size(file)
         try:
             found = _decode_to_mono(streams, size, name, notes)
             if found.loudest > SILENT > _peak_of(found.wave):

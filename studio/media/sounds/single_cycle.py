@@ -13,8 +13,9 @@ import numpy as np
 
 from studio.media.containers import blocks
 from studio.media.containers.contents import find_streams, refusal_reason
-from studio.media.containers.spliced_file import read_bytes_at
+from studio.media.containers.spliced_file import file_size, read_bytes_at
 from studio.media.containers.streams import AGAIN, BROKEN, CUT, TORN
+from studio.media.file_part import FilePart
 from studio.media.names import display_name
 from studio.media.pictures.image import MAX_PICTURE_FILE_BYTES, FileRefused, decode_opened
 from studio.media.sounds import wavetable
@@ -24,13 +25,13 @@ PEAK = 30_000
 """The peak of every wave, of 32,767."""
 
 
-def read_cycle(path: Path, samples: int) -> np.ndarray:
+def read_cycle(path: Path, samples: int, part: FilePart | None = None) -> np.ndarray:
     """Read a sound file that holds one cycle, as `(samples,)` int16. Raises FileRefused with the reason.
 
     It is mixed to mono, its mean is removed, it is resampled by its Fourier series, turned to begin at a rising zero,
     and scaled to one peak, like the waves of a pack.
     """
-    wave = read_wave(path, samples)
+    wave = read_wave(path, samples, part)
     return cycle_from_wave(wave.array, samples, wave.name)
 
 
@@ -87,10 +88,10 @@ class OpenedWave:
     """Notes for the user on what had to be converted."""
 
 
-def read_wave(path: Path | str, samples: int | None = None) -> OpenedWave:
+def read_wave(path: Path | str, samples: int | None = None, part: FilePart | None = None) -> OpenedWave:
     """Read the cycle in a sound file, of `samples` samples if requested. Raises FileRefused with the reason."""
     name = display_name(os.path.basename(path))
-    decoded, rate, table, notes = _read_samples(Path(path), name)
+    decoded, rate, table, notes = _read_samples(Path(path), name, part)
     frames = _cut_frames(decoded, rate, table, name)
     if len(frames) > 1:
         notes.append(f"the first of its {len(frames):,} frames is used")
@@ -115,7 +116,7 @@ def may_be_cycles(path: Path) -> bool:
     wav = False
     try:
         with decode_opened(path, name, MAX_PICTURE_FILE_BYTES) as file:
-            if os.fstat(file.fileno()).st_size > _MAX_WAVETABLE_BYTES:
+            if file_size(file) > _MAX_WAVETABLE_BYTES:
                 return False
             wav = read_bytes_at(file, 0, 12)[8:] == b"WAVE"
             sounds, _, _ = find_streams(file, name, path.suffix)
@@ -129,9 +130,9 @@ def may_be_cycles(path: Path) -> bool:
     return table or count <= LONGEST_CYCLE or (not rest and frames <= MOST_FRAMES)
 
 
-def _read_samples(path: Path, name: str) -> tuple[np.ndarray, int, bytes, list[str]]:
+def _read_samples(path: Path, name: str, part: FilePart | None) -> tuple[np.ndarray, int, bytes, list[str]]:
     """Read a file: return samples (n,) float64, rate, chunk about frames, and notes. Raises FileRefused."""
-    with decode_opened(path, name, MAX_PICTURE_FILE_BYTES) as file:
+    with decode_opened(path, name, MAX_PICTURE_FILE_BYTES, part) as file:
         sounds, form, notes = find_streams(file, name, path.suffix)
         if len(sounds) > 1:
             notes.append("the first of its sounds is used")

@@ -1,5 +1,6 @@
 """Tests the main window: panels, pages, keys, messages, drops, focus, and its restored state."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,25 @@ def test_information_goes_by_itself_and_failures_stay(
     QTest.mouseClick(line.buttons[0], Qt.MouseButton.LeftButton)
     assert done == [1]
     assert not line.isVisible()
+
+
+def test_a_message_with_a_button_waits_for_its_answer(
+    studio: OpenedWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = studio.window.message
+    monkeypatch.setattr(message_bar, "STAY_TIMES", {"info": 30, "warn": 30})
+    done: list[str] = []
+    for severity in ("info", "warn"):
+        button = ("Undo", partial(done.append, severity))
+        studio.state.messages.show_message("Deleted the run. Its model is kept.", severity, button)
+        qtbot.wait(80)
+        assert line.isVisible(), severity
+        QTest.mouseClick(line.buttons[0], Qt.MouseButton.LeftButton)
+        assert not line.isVisible()
+    assert done == ["info", "warn"]
+    studio.state.messages.show_message("Deleted the run.", "info", ("Undo", lambda: None))
+    studio.state.messages.show_message("Saved.")
+    qtbot.waitUntil(lambda: not line.isVisible())
 
 
 def test_a_message_comes_softly_unless_nothing_may_move(studio: OpenedWindow, qtbot: QtBot) -> None:

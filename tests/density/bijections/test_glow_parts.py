@@ -169,7 +169,10 @@ def test_a_plu_weight_keeps_the_signs_it_has() -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 12), (1, 4, 4), (2, 20, 4)])
-@pytest.mark.parametrize("fields", [{}, {"coupling": "additive"}, {"mixing": "plain"}, {"classes": 3}])
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"coupling": "additive"}, {"mixing": "plain"}, {"classes": 3}, {"classes": 3, "class_in_couplings": True}],
+)
 def test_products_give_the_same_loss_and_gradients_as_convolutions(
     fields: dict[str, object], shape: tuple[int, ...]
 ) -> None:

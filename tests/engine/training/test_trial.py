@@ -95,8 +95,8 @@ def test_classes_and_options_are_prepared_and_measured(folder: Path, studio_home
     assert (study.preparation.fitting, study.augmentation.shift) == ("pad", 1)
     assert prepared.config["recipe"]["classes"] == 3
     assert cost.step_seconds > 0, "a step was tried with classes"
-    with pytest.raises(BadTrainingConfig, match="RealNVP has no classes"):
-        prepare(folder, family="realnvp", **options)
+    with pytest.raises(BadTrainingConfig, match="NICE has no classes"):
+        prepare(folder, family="nice", **options)
     with pytest.raises(BadTrainingConfig, match="shift"):
         prepare(folder, family=family, augmentation={"shift": 99})
 

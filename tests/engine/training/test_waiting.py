@@ -18,14 +18,19 @@ from studio.engine.events import Pause
 from studio.engine.jobs import JobStarter
 from studio.engine.training import checkpoint, waiting
 from studio.engine.training.config import config_to_dict
+from studio.engine.training.waiting import WaitReport
 from studio.library import models, runs, storage
 from studio.wire import messages as wire
 from tests.engine.training.tiny_run import make_config, make_pictures, new_run, train, training_steps, weights
 
-FULL = "The disk is full, so the training waits. Nothing is lost. Free about 1 MB, and it continues by itself."
-GONE = (
+FULL = WaitReport(
+    "space",
+    "The disk is full, so the training waits. Nothing is lost. Free about 1 MB, and it continues by itself.",
+)
+GONE = WaitReport(
+    "folder",
     "The folder of the training is gone, so it waits. Nothing is lost. "
-    "Bring the folder back, and it continues by itself."
+    "Bring the folder back, and it continues by itself.",
 )
 CPU = ComputeDevice(torch.device("cpu"), "Processor", 1, has_bf16=False)
 
@@ -78,7 +83,7 @@ def test_a_training_waits_for_a_full_disk_and_then_learns_as_if_nothing_had_happ
     for result in steps:
         if filler is None and run.progress.step == 5:
             filler = fill(disk)
-        elif isinstance(result, str | Pause):
+        elif isinstance(result, WaitReport | Pause):
             waited.append(result)
             assert checkpoint.load_newest(disk / "run") is not None, "what was saved before stays"
             if len(waited) == 4 and filler is not None:
@@ -108,13 +113,13 @@ def test_a_training_waits_for_a_folder_that_is_unmounted(tmp_path: Path, mount: 
         if not is_gone and run.progress.step == 5:
             subprocess.run(["umount", "-l", home], check=True)
             is_gone = True
-        elif isinstance(result, str | Pause):
+        elif isinstance(result, WaitReport | Pause):
             waited.append(result)
             if result != waiting.CONTINUES:
                 assert list(home.iterdir()) == [], "nothing is written into the empty folder in its place"
             if len(waited) == 3:
                 mount(home, "--bind", str(stick))
-    assert [one for one in waited if isinstance(one, str)] == [GONE, waiting.CONTINUES]
+    assert [one for one in waited if isinstance(one, WaitReport)] == [GONE, waiting.CONTINUES]
     assert new_run(home, config).progress.step == 24
     assert [one.step for one in runs.read_log(home)] == list(range(1, 25))
 
@@ -138,15 +143,15 @@ def test_a_training_that_is_closed_while_it_waits_says_that_it_was_not_saved(
 
 
 @pytest.mark.parametrize(
-    ("cause", "words"),
+    ("cause", "reason", "words"),
     [
-        ("read-only", "The disk takes no files, so the training waits."),
-        ("other", "The disk takes no files, so the training waits."),
-        ("missing", "The folder of the training is gone, so it waits."),
-        ("full", "The disk is full, so the training waits. Nothing is lost. Free about 3 MB,"),
+        ("read-only", "access", "The disk takes no files, so the training waits."),
+        ("other", "access", "The disk takes no files, so the training waits."),
+        ("missing", "folder", "The folder of the training is gone, so it waits."),
+        ("full", "space", "The disk is full, so the training waits. Nothing is lost. Free about 3 MB,"),
     ],
 )
-def test_each_cause_has_its_own_sentence(cause: Any, words: str, tmp_path: Path) -> None:
+def test_each_cause_has_its_own_sentence(cause: Any, reason: str, words: str, tmp_path: Path) -> None:
     answers = iter([storage.NotSaved(tmp_path, cause, "It was not saved.", 2_000_001), OSError(5, "bad"), None])
 
     def save() -> None:
@@ -155,7 +160,7 @@ def test_each_cause_has_its_own_sentence(cause: Any, words: str, tmp_path: Path)
             raise answer
 
     first, *others = waiting.keep_trying(save)
-    assert isinstance(first, str) and first.startswith(words)
+    assert isinstance(first, WaitReport) and first.reason == reason and first.text.startswith(words)
     assert others == [Pause(waiting.RETRY_SECONDS), Pause(waiting.RETRY_SECONDS), waiting.CONTINUES]
 
 
@@ -175,14 +180,14 @@ def test_the_engine_and_the_terminal_tell_the_user_and_end_with_the_model(
         config=config_to_dict(config),
         sample_seeds=(1,),
     )
-    said: list[str] = []
+    said: list[WaitReport] = []
     pauses = 0
     filler: Path | None = None
     for event in JobStarter(CPU).start(command):
         if isinstance(event, wire.TrainingProgress) and event.step in (1, 12):
             filler = fill(disk)
-        elif isinstance(event, wire.Notice):
-            said.append(event.text)
+        elif isinstance(event, wire.TrainingWaits):
+            said.append(WaitReport(event.reason, event.text))
         elif isinstance(event, Pause) and filler is not None:
             pauses += 1
             filler.unlink()

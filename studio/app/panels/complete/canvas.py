@@ -21,6 +21,7 @@ from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.brush import BrushTools
 from studio.app.takes.selection import TakeSelection
 from studio.library import storage
+from studio.library.fitting import FittedPicture, fit_to_card
 from studio.library.models import InstalledModel
 from studio.library.storage import NotSaved
 from studio.media import decoder, export
@@ -105,6 +106,8 @@ class Canvas(State):
         """The picture to be completed, (height, width, channels) uint8 in the model's shape."""
         self.source: Value[str] = Value("", self)
         """The name of the picture."""
+        self.colour_note: Value[str] = Value("", self)
+        """How many pixels took another colour of the model's palette when it was opened; empty if none did."""
         self.picture_key = ""
         """The key by which the picture is kept; empty without a picture."""
         self.brush = BrushTools(change, history.begin_gesture, history.end_gesture, self)
@@ -118,6 +121,7 @@ class Canvas(State):
         self.fields = (
             Field("picture", lambda: self.picture_key, self._lay_picture),
             Field.of("source", self.source, str),
+            Field.of("colour_note", self.colour_note, str),
             *self.brush.fields,
         )
 
@@ -160,7 +164,7 @@ class Canvas(State):
         photo = self.importing.preview.get()
         if photo is not None:
             self.importing.cancel_preview()
-            self._set_picture(photo.model_input, photo.picture.name)
+            self._set_picture(photo.model_input, photo.picture.name, note=photo.note)
 
     def open_work(self, artwork: Artwork, any_model: bool = False) -> None:
         """Complete a picture of this program with the model that made it.
@@ -204,7 +208,7 @@ class Canvas(State):
                 f'"{picture.name}" is a wave, and only pictures can be completed. It is untouched.', "warn"
             )
             return
-        if trained.card.shape[0] == 1 and (np.ptp(picture.array[..., :3], -1) > 0).any():
+        if trained.card.shown_shape[0] == 1 and (np.ptp(picture.array[..., :3], -1) > 0).any():
             self._messages.show_message(
                 f'"{picture.name}" was turned to grey, because "{trained.card.title}" draws in grey. '
                 "Your file is untouched."
@@ -224,8 +228,9 @@ class Canvas(State):
         """Replace the picture on the canvas by its stretched version. Mask and temperature map stay."""
         trained = self._model.get()
         if trained is not None:
-            key = self.originals.add_picture(_to_model_shape(picture.with_arrays_exchanged().array, trained))
-            self._change(f"stretch {picture.name}", picture=key)
+            fitted = _fit_to_model(picture.with_arrays_exchanged().array, trained)
+            key = self.originals.add_picture(fitted.array)
+            self._change(f"stretch {picture.name}", picture=key, colour_note=fitted.note)
 
     @property
     def canvas_size(self) -> tuple[int, int] | None:
@@ -257,11 +262,16 @@ class Canvas(State):
         key = self.originals.add_picture(grown)
         self._change(f"grow to {width} × {height}", picture=key, mask=masks.pack_layer(mask), temperature_map="")
 
-    def _set_picture(self, picture: Array, name: str, take: str | None = None) -> None:
+    def _set_picture(self, picture: Array, name: str, take: str | None = None, note: str = "") -> None:
+        """Lay a picture on the canvas. `note` says what its colours became before it was handed in."""
         trained = self._model.get()
         if trained is not None:
-            key = self.originals.add_picture(_to_model_shape(picture, trained))
-            self._change(f"open {name}", picture=key, source=name, mask="", temperature_map="", current=take)
+            fitted = _fit_to_model(picture, trained)
+            key = self.originals.add_picture(fitted.array)
+            self._change(
+                f"open {name}", picture=key, source=name, colour_note=note or fitted.note, mask="", temperature_map="",
+                current=take,
+            )  # fmt: skip
             self.picture_opened.emit()
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
@@ -272,12 +282,17 @@ class Canvas(State):
         size = trained.card.picture_size
         if picture is None or size is None:
             return {}
-        fitted = _to_model_shape(picture, trained)
+        fitted = _fit_to_model(picture, trained)
         mask, temperature = (
-            masks.resize_layer(layer.get(), fitted.shape[:2]) for layer in (self.brush.mask, self.brush.temperature_map)
+            masks.resize_layer(layer.get(), fitted.array.shape[:2])
+            for layer in (self.brush.mask, self.brush.temperature_map)
         )
-        key = self.originals.add_picture(fitted)
-        return {"picture": key, "mask": masks.pack_layer(mask), "temperature_map": masks.pack_layer(temperature)}
+        return {
+            "picture": self.originals.add_picture(fitted.array),
+            "colour_note": fitted.note,
+            "mask": masks.pack_layer(mask),
+            "temperature_map": masks.pack_layer(temperature),
+        }
 
     def _lay_picture(self, key: str) -> None:
         """Show a picture by its key; none if its file is gone."""
@@ -296,12 +311,15 @@ def cannot_keep_text(trained: InstalledModel) -> str:
     return f'"{trained.card.title}" makes the whole picture at once. It cannot keep a part.'
 
 
-def _to_model_shape(picture: Array, trained: InstalledModel) -> Array:
-    """Return a picture in the size and channels of a model. A model without borders takes it in any size."""
-    channels, height, width = trained.card.shape
-    if _takes_size(picture, trained):
-        height, width = picture.shape[:2]
-    return fit_to_shape(picture, (channels, height, width))
+def _fit_to_model(picture: Array, trained: InstalledModel) -> FittedPicture:
+    """Return a picture in the size, channels and palette of a model.
+
+    A model without borders takes it as it is, and its pixels stay: only the model sees them in its own levels.
+    """
+    if not _takes_size(picture, trained):
+        return fit_to_card(picture, trained.card)
+    height, width = picture.shape[:2]
+    return FittedPicture(fit_to_shape(picture, (trained.card.shown_shape[0], height, width)), "")
 
 
 def _takes_size(picture: Array, trained: InstalledModel) -> bool:

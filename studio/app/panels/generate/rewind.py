@@ -160,7 +160,8 @@ class Rewind(State):
             return None
         rest = tuple(pixel for pixel in marker.fixed_pixels if (pixel.row, pixel.column) != (row, column))
         if colour is not None:
-            near = colours.nearest_level_colour(colour, base.trained.card.levels)
+            card = base.trained.card
+            near = colours.nearest_model_colour(colour, card.levels, card.palette)
             rest = (*rest, FixedPixel(row, column, near))
         return Marker(marker.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
 
@@ -177,6 +178,7 @@ class Rewind(State):
             seed=seed,
             temperature=(temperature,),
             label=label,
+            palette=base.trained.card.palette,
             mix=mix,
             canvas_size=base.artwork.work.canvas_size,
             redrawn=rewound,

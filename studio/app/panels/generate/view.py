@@ -173,7 +173,9 @@ class GenerateStage(QStackedWidget):
         if base is None or marker is None:
             return
         held = [(pixel.row, pixel.column) for pixel in marker.pixels_below]
-        popup = ColourPopup(self._theme, self.window(), base.artwork.array, min(marker.row, base.rows - 1), held)
+        first = min(marker.row, base.rows - 1)
+        palette = base.trained.card.palette
+        popup = ColourPopup(self._theme, self.window(), base.artwork.array, first, held, palette)
         popup.pixel_changed.connect(self.marker.show_cursor)
         popup.colour_chosen.connect(self._state.rewind_actions.set_pixel)
         popup.destroyed.connect(lambda: self.marker.show_cursor(None))
@@ -339,7 +341,7 @@ class GenerateFoot(QWidget):
         shown = seconds > 0 and not self._state.batch.cells.get()
         many = BatchText(output_noun(trained)).count_text(number)
         first = trained is not None and trained.card.can_inpaint and self._state.batch.compiling.get()
-        longer = ". The first run on this computer takes longer." if first else ""
+        longer = ". The first run takes longer." if first else ""
         self.time.setText(f"{many} in {time_left(seconds)}{longer}" if shown else "")
         self.time.setVisible(shown)
 

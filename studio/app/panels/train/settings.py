@@ -13,11 +13,13 @@ from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.train.folder import FolderScan, ScanOptions
 from studio.app.panels.train.names import with_free_name
 from studio.app.panels.train.preparation import MIRROR, PreparationSettings, Variation
+from studio.app.panels.train.training_computers import TrainingComputers
 from studio.library.models import InstalledModel
 from studio.wire.messages import (
     AnyEvent,
     Failed,
     FolderExamined,
+    MeasureTraining,
     PrepareTraining,
     Ready,
     TrainingCost,
@@ -37,13 +39,11 @@ class FamilyUse:
     """Its uses, in words for the user."""
     media: tuple[str, ...]
     """Its medium, as in FolderExamined.medium."""
-    has_classes: bool = True
-    """Whether it can learn classes."""
 
 
 FAMILY_USES = (
     FamilyUse("glow", "Glow", "Drag sliders", ("pictures",)),
-    FamilyUse("realnvp", "RealNVP", "Drag sliders", ("pictures",), has_classes=False),
+    FamilyUse("realnvp", "RealNVP", "Drag sliders", ("pictures",)),
     FamilyUse("pixelcnn_pp", "PixelCNN++", "Complete and grow", ("pictures",)),
     FamilyUse("gated_pixelcnn", "Gated PixelCNN", "Complete and grow", ("pictures",)),
     FamilyUse("wavenet", "WaveNet", "Play", ("recordings",)),
@@ -67,6 +67,7 @@ class TrainingSettings(State):
         folder: FolderScan,
         preparation: PreparationSettings,
         change: ChangeStep,
+        computers: TrainingComputers,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -74,6 +75,7 @@ class TrainingSettings(State):
         self._folder = folder
         self._preparation = preparation
         self._change = change
+        self._computers = computers
         self.family: Value[str] = Value("glow", self)
         self.preset: Value[str] = Value("tiny", self)
         self.presets: Value[tuple[str, ...]] = Value(PRESETS, self)
@@ -87,6 +89,8 @@ class TrainingSettings(State):
         self.start_model: Value[InstalledModel | None] = Value(None, self)
         """The trained model to start from; None to begin from nothing."""
         self.stops_early: Value[bool] = Value(True, self)
+        self.computer: Value[str] = Value("", self)
+        """The other computer that trains; empty for this one."""
         self.recipe: Value[dict[str, Any]] = Value({}, self)
         """The hyperparameters that the user has changed from the preset."""
         self.plan: Value[dict[str, Any]] = Value({}, self)
@@ -103,6 +107,11 @@ class TrainingSettings(State):
         self._request.failed.connect(self._show_failure)
         self._request.stopped.connect(lambda: self.fault.set("The trial steps were stopped."))
         self._request.lost.connect(self.fault.set)
+        self._measuring = Request(computers.engine, "measure", "latest", self)
+        self._measuring.progressed.connect(self._receive)
+        self._measuring.failed.connect(self._show_failure)
+        self._measuring.lost.connect(self.fault.set)
+        computers.hosts.changed.connect(self._leave_removed_computer)
         folder.report.changed.connect(self._follow_folder)
         engine.announced.connect(self._note_families)
         self.family.changed.connect(lambda _: self._show_presets())
@@ -118,6 +127,7 @@ class TrainingSettings(State):
             Field.of("title", self.title, str),
             Field("start_model", self._start_name, self._use_start_name),
             Field.of("stops_early", self.stops_early, bool),
+            Field("computer", self.computer.get, self._use_computer),
             Field("recipe", self.recipe.get, lambda changes: self.recipe.set(dict(changes))),
             Field("plan", self.plan.get, lambda changes: self.plan.set(dict(changes))),
         )
@@ -137,12 +147,8 @@ class TrainingSettings(State):
         self._change("colours", grey=grey, start_model="")
 
     def choose_classes(self, on: bool) -> None:
-        """Learn sub-folders as classes, with a family that can, or learn without classes."""
-        able = [each.family for each in FAMILY_USES if each.has_classes and self._suits(each)]
-        if on and self.family.get() not in able:
-            self._change("classes", has_classes=on, start_model="", family=able[0], recipe={})
-        else:
-            self._change("classes", has_classes=on, start_model="")
+        """Learn sub-folders as classes, or learn without classes."""
+        self._change("classes", has_classes=on, start_model="")
 
     def set_title(self, title: str) -> None:
         self._change("name", gesture="name", title=title.strip()[:100])
@@ -153,6 +159,10 @@ class TrainingSettings(State):
 
     def set_stops_early(self, on: bool) -> None:
         self._change("when to stop", stops_early=on)
+
+    def choose_computer(self, host: str) -> None:
+        """Train on another computer; an empty name is this one."""
+        self._change("where to train", computer=host)
 
     def set_recipe(self, key: str, value: object) -> None:
         """Change a hyperparameter."""
@@ -178,8 +188,7 @@ class TrainingSettings(State):
 
     def family_uses(self) -> tuple[FamilyUse, ...]:
         """Return the families that can learn from the folder; all of them if it is not known yet."""
-        classes = self._preparation.has_classes.get()
-        return tuple(each for each in FAMILY_USES if self._suits(each) and (each.has_classes or not classes))
+        return tuple(each for each in FAMILY_USES if self._suits(each))
 
     def variations(self) -> list[Variation]:
         """Return the ways in which artworks are varied."""
@@ -225,6 +234,7 @@ class TrainingSettings(State):
     def forget_answer(self) -> None:
         """Forget the config, which belongs to earlier settings, and its cost."""
         self._request.cancel()
+        self._measuring.cancel()
         self._asked = None
         self.prepared.set(None)
         self.cost.set(None)
@@ -232,12 +242,13 @@ class TrainingSettings(State):
 
     def prepare_if_needed(self) -> None:
         """Ask the engine again if the cost is unknown, for example after a training interrupted the trial steps."""
-        if self.cost.get() is None and not self._request.running.get():
+        if self.cost.get() is None and not self._request.running.get() and not self._measuring.running.get():
             self.prepare()
 
     def cancel(self) -> None:
         """Stop the trial steps. The config stays."""
         self._request.cancel()
+        self._measuring.cancel()
 
     def _question(self, job: str) -> PrepareTraining:
         start = self.start_model.get()
@@ -258,6 +269,7 @@ class TrainingSettings(State):
             plan=plan | ({MIRROR: True} if mirrors else {}),
             preparation=self._preparation.as_record(),
             augmentation=self._preparation.augmentation_of(self.medium),
+            measures=not self.computer.get(),
         )
 
     def _shape(self) -> tuple[tuple[int, ...], int]:
@@ -303,8 +315,23 @@ class TrainingSettings(State):
     def _receive(self, event: AnyEvent) -> None:
         if isinstance(event, TrainingPrepared):
             self.prepared.set(event)
+            if host := self.computer.get():
+                self._measure_on(host, event.config)
         elif isinstance(event, TrainingCost):
             self.cost.set(event)
+
+    def _measure_on(self, host: str, config: dict[str, Any]) -> None:
+        """Measure the cost on another computer, unless a training elsewhere needs the connection."""
+        if self._computers.connect(host):
+            self._measuring.ask(lambda job: MeasureTraining(job=job, control="measure", config=config))
+
+    def _leave_removed_computer(self, hosts: tuple[str, ...]) -> None:
+        if self.computer.get() not in ("", *hosts):
+            self.computer.set("")
+            self.prepare()
+
+    def _use_computer(self, host: object) -> None:
+        self.computer.set(one_of(("", *self._computers.hosts.get()), host))
 
     def _show_failure(self, event: Failed) -> None:
         self.fault.set(f"{event.reason} {event.hint}".strip())

@@ -3,7 +3,7 @@
 import datetime
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from studio.app.core.guard import guarded
 from studio.app.panels.train import wording
 from studio.app.panels.train.curve_legend_view import CurveLegend
-from studio.app.panels.train.gauge import advice
+from studio.app.panels.train.gauge import VERDICTS, advice
 from studio.app.panels.train.gauge_view import GaugeView
 from studio.app.panels.train.pairs import copied_text, make_pairs
 from studio.app.panels.train.pairs_view import PairsView
@@ -44,6 +44,36 @@ LOW_HEIGHT = 620
 """Logical pixels below which a page is low."""
 
 
+class SteadyTitle(Label):
+    """Is never narrower than any word of the gauge, so that nothing beside it moves."""
+
+    @guarded(QSize(0, 0))
+    def minimumSizeHint(self) -> QSize:
+        widest = max(self.fontMetrics().horizontalAdvance(word) for word in VERDICTS)
+        return super().minimumSizeHint().expandedTo(QSize(widest, 0))
+
+
+class SteadyLabel(Label):
+    """Wraps its text, and is always as high as its longest text needs, so that nothing below it moves."""
+
+    def __init__(self, longest: str, role: str) -> None:
+        super().__init__("", role, wrap=True)
+        self._longest = longest
+
+    @guarded(0)
+    def heightForWidth(self, width: int) -> int:
+        wraps = int(Qt.TextFlag.TextWordWrap)
+        needed = self.fontMetrics().boundingRect(QRect(0, 0, width, 10_000), wraps, self._longest)
+        return max(super().heightForWidth(width), needed.height())
+
+
+def keep_place(widget: QWidget) -> None:
+    """Let a widget keep its place while it is hidden, so that nothing beside it moves."""
+    policy = widget.sizePolicy()
+    policy.setRetainSizeWhenHidden(True)
+    widget.setSizePolicy(policy)
+
+
 class WatchPage(QScrollArea):
     """Shows the run of the panel. It scrolls if a small window or large text leaves no room for the curve."""
 
@@ -55,8 +85,8 @@ class WatchPage(QScrollArea):
         self._is_narrow: bool | None = None
         self.curve: CurveView | None = None
         """The curve, built when the page is first shown: pyqtgraph takes half a second to load."""
-        self.title = Label("", "title")
-        self.advice = Label("", "soft", wrap=True)
+        self.title = SteadyTitle("", "title")
+        self.advice = SteadyLabel(wording.LONGEST_ADVICE, "soft")
         self.gauge = GaugeView(theme)
         self.figures = [
             (Label("–", "figure"), ElidedLabel("", "note", Qt.TextElideMode.ElideRight)) for _ in range(FIGURES)
@@ -104,6 +134,8 @@ class WatchPage(QScrollArea):
         self._lay_out()
 
     def _build(self) -> None:
+        for button in (self.show_copied, self.film):
+            keep_place(button)
         head = QHBoxLayout()
         head.setSpacing(24)
         head.addWidget(self.title)
@@ -219,7 +251,8 @@ class WatchPage(QScrollArea):
         measured = len(run.curve.held_out) > 0
         self.title.setText(wording.PHASE_WORDS.get(phase, word))
         self.advice.setText(wording.head_text(run, reason, things))
-        self.gauge.show_word(word if measured or phase == "running" else None, reason)
+        is_lit = phase != "waiting" and (measured or phase == "running")
+        self.gauge.show_word(word if is_lit else None, self.advice.text() if phase == "waiting" else reason)
 
     def _show_figures(self, _: object) -> None:
         run = self._state.run

@@ -4,16 +4,20 @@ import datetime
 from collections.abc import Mapping
 
 from studio.app.core.text import time_left
+from studio.app.panels.train import gauge
+from studio.app.panels.train.costs import size_text as bytes_text
 from studio.app.panels.train.costs import span_text
 from studio.app.panels.train.curve import Curve
 from studio.app.panels.train.folder import THINGS, FolderScan
-from studio.app.panels.train.run import Phase, ShownRun, TrainingProcess
+from studio.app.panels.train.run import Phase, TrainingProcess
 from studio.app.panels.train.settings import FAMILY_USES
+from studio.app.panels.train.shown_run import ShownRun
 from studio.library.runs import RunSummary
-from studio.wire.messages import FolderExamined, TrainingProgress
+from studio.wire.messages import FolderExamined, TrainingProgress, WaitReason
 
 PHASE_WORDS: Mapping[Phase, str] = {
     "starting": "Reading the folder",
+    "waiting": "Waiting",
     "pausing": "Saving",
     "finishing": "Finishing",
     "paused": "Paused",
@@ -21,6 +25,18 @@ PHASE_WORDS: Mapping[Phase, str] = {
     "failed": "Stopped",
 }
 """Titles that replace the word of the gauge, by phase."""
+WAIT_WORDS: Mapping[WaitReason, str] = {
+    "space": "Waits for space on the disk",
+    "folder": "Waits for its folder",
+    "access": "Waits for a folder that can be written",
+}
+
+
+STOP_TEXT = "It stops by itself at step {step:,}, unless it gets better."
+LONGEST_ADVICE = " ".join(
+    (max(gauge.ADVICE.values(), key=len).format(things="pictures"), STOP_TEXT.format(step=1_000_000))
+)
+"""The longest text beside the title while a run learns."""
 
 
 def folder_counts(folder: FolderScan) -> list[tuple[int, str, bool]]:
@@ -68,8 +84,9 @@ def size_text(shape: tuple[int, ...], sample_rate: int) -> str:
 
 
 def run_facts(shown: ShownRun) -> str:
-    """Return `Glow · 32 × 32 colour`."""
-    return f"{family_title(shown.family)} · {size_text(shown.shape, shown.sample_rate)}"
+    """Return `Glow · 32 × 32 colour`, with the other computer that trains it: `… · on ada@garden`."""
+    facts = f"{family_title(shown.family)} · {size_text(shown.shape, shown.sample_rate)}"
+    return f"{facts} · on {shown.place.computer}" if shown.place is not None else facts
 
 
 def run_row(run: RunSummary) -> str:
@@ -79,7 +96,8 @@ def run_row(run: RunSummary) -> str:
     steps = int(run.config.plan.get("steps", 0))
     state = "finished" if run.outcome is not None else "paused"
     family = family_title(str(run.config.recipe.get("family", "")))
-    return f"{family} · step {run.step:,} of {steps:,}{bits} · {state}"
+    place = f" · on {run.place.computer}" if run.place is not None else ""
+    return f"{family} · step {run.step:,} of {steps:,}{bits} · {state}{place}"
 
 
 def figures(run: TrainingProcess, now: datetime.datetime) -> list[tuple[str, str]]:
@@ -92,12 +110,13 @@ def figures(run: TrainingProcess, now: datetime.datetime) -> list[tuple[str, str
     found = [("", "")] * 5
     if len(held_out):
         found[0] = (f"{held_out[-1, 1]:.2f}", f"{unit}, held-out")
-    if progress is not None and progress.seconds_left:
+    moves = progress is not None and run.phase.get() != "waiting"
+    if progress is not None and progress.seconds_left and moves:
         end = now + datetime.timedelta(seconds=progress.seconds_left)
         found[1] = (span_text(progress.seconds_left), f"left, done at about {end:%H:%M}")
     if seconds:
         found[2] = (span_text(seconds), f"so far, {_saved_text(progress)}")
-    if progress is not None and progress.rate:
+    if progress is not None and progress.rate and moves:
         rate = f"{progress.rate:,.0f}" if progress.rate >= 10 else f"{progress.rate:.1f}"
         found[3] = (rate, f"{_unit(shown)} a second")
     if run.copied:
@@ -105,15 +124,27 @@ def figures(run: TrainingProcess, now: datetime.datetime) -> list[tuple[str, str
     return found
 
 
-def job_text(progress: TrainingProgress) -> str:
-    """Return `Step 1,200 · about 4 min left`, which fits into the queue."""
+def job_text(run: TrainingProcess) -> str:
+    """Return `Step 1,200 · about 4 min left`, or why the run waits, which fits into the queue."""
+    wait, progress = run.wait.get(), run.progress.get()
+    if wait is not None:
+        return WAIT_WORDS[wait.reason]
+    return _step_text(progress) if progress is not None else ""
+
+
+def _step_text(progress: TrainingProgress) -> str:
     left = f" · {time_left(progress.seconds_left)} left" if progress.seconds_left else ""
     return f"Step {progress.step:,}{left}"
 
 
-def progress_text(progress: TrainingProgress) -> str:
-    """Return `Step 1,200 · about 4 min left · saved 20 s ago`."""
-    return f"{job_text(progress)} · {_saved_text(progress)}"
+def progress_text(run: TrainingProcess) -> str:
+    """Return `Step 1,200 · about 4 min left · saved 20 s ago`, or what a run does that takes no steps."""
+    progress = run.progress.get()
+    if run.wait.get() is not None:
+        return job_text(run)
+    if progress is None:
+        return PHASE_WORDS.get(run.phase.get(), "")
+    return f"{_step_text(progress)} · {_saved_text(progress)}"
 
 
 def _saved_text(progress: TrainingProgress | None) -> str:
@@ -148,6 +179,9 @@ def head_text(run: TrainingProcess, reason: str, things: str) -> str:
     match run.phase.get():
         case "starting":
             return _reading_text(run)
+        case "waiting":
+            wait = run.wait.get()
+            return wait.text if wait is not None else ""
         case "pausing":
             return "What it learned is being saved."
         case "finishing":
@@ -165,11 +199,13 @@ def head_text(run: TrainingProcess, reason: str, things: str) -> str:
 def _stop_text(curve: Curve) -> str:
     """Return when a run stops by itself; nothing if it does not."""
     stop = curve.stop_step
-    return f"It stops by itself at step {stop:,}, unless it gets better." if stop is not None else ""
+    return STOP_TEXT.format(step=stop) if stop is not None else ""
 
 
 def _reading_text(run: TrainingProcess) -> str:
     """Return how many files a training has read, and what follows."""
+    if run.bytes_sent.get()[1]:
+        return _sending_text(run)
     if run.is_loaded.get():
         return "All files are read. The model is being prepared."
     following = "the best model is saved" if run.only_exports else "it begins"
@@ -177,3 +213,13 @@ def _reading_text(run: TrainingProcess) -> str:
     if not count:
         return f"Each file is read once, then {following}."
     return f"{count:,} files are read. Then {following}." if count > 1 else f"1 file is read. Then {following}."
+
+
+def _sending_text(run: TrainingProcess) -> str:
+    """Return how much of the artworks has arrived on the computer that trains."""
+    shown = run.shown.get()
+    sent, size = run.bytes_sent.get()
+    host = shown.place.computer if shown is not None and shown.place is not None else ""
+    if sent < size:
+        return f"{sent / 1e6:,.1f} of {bytes_text(size)} were sent to {host}."
+    return f"The artworks are on {host}. The model is being prepared."

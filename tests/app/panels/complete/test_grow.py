@@ -45,8 +45,8 @@ def settings(studio: OpenedWindow) -> CompleteSettings:
 
 def grow(studio: OpenedWindow, width: int, height: int) -> None:
     form = settings(studio)
-    form.size.width_field.setValue(width)
-    form.size.height_field.setValue(height)
+    form.size_row.width_field.setValue(width)
+    form.size_row.height_field.setValue(height)
     QTest.mouseClick(form.grow, Qt.MouseButton.LeftButton)
     settle()
 

@@ -28,6 +28,8 @@ from studio.wire.messages import (
     TrainingPrepared,
     TrainingProgress,
     TrainingSamples,
+    TrainingWaits,
+    WaitReason,
 )
 from tests.app.fake_engine import FakeEngine
 
@@ -172,6 +174,10 @@ class TrainBench:
                 seconds=step / 10, unsaved_seconds=20.0,
             )
         )  # fmt: skip
+
+    def wait(self, reason: WaitReason, text: str) -> None:
+        """Report that the training waits, or with an empty reason that it continues."""
+        self.engine.emit_events(TrainingWaits(job=self.newest(Train).job, reason=reason, text=text))
 
     def draw(self, step: int) -> None:
         """Report samples."""

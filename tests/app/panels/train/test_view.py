@@ -1,6 +1,8 @@
 """Tests the widgets of Train: one click for each control, in every state of the panel."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +17,13 @@ from studio.app.panels.train.bar_view import TrainBar
 from studio.app.panels.train.inspector_view import TrainInspector
 from studio.app.panels.train.runs_view import RunRow, SamplePicture, SmallCurve
 from studio.app.panels.train.view import TrainFoot, TrainStage
-from studio.app.widgets.controls import SegmentedControl
+from studio.app.widgets.controls import ElidedLabel, SegmentedControl
+from studio.app.window.job_list import progress_text
 from studio.library import runs, storage
-from studio.wire.messages import PrepareTraining, SteerTraining, Train
+from studio.wire.messages import PrepareTraining, SteerTraining, Train, TrainingSamples
 from tests.app.fake_model import make_card, write_model
 from tests.app.panels.train.bench import TrainBench
-from tests.app.window.test_layout import SIZES, cut, overlaps
+from tests.app.window.test_layout import SIZES, cut, overlaps, resize
 from tests.app.window_fixtures import OpenedWindow, settle
 
 LEFT = Qt.MouseButton.LeftButton
@@ -81,6 +84,8 @@ def test_the_folder_is_shown_with_counts_sentences_and_thumbnails(parts: Parts, 
     parts.click(page.filter.button_of("unused"))
     shown = page.files.model()
     assert [shown.index(0, column).data() for column in (0, 1)] == ["notes.txt", "skipped: is not a picture"]
+    assert page.filter.button_of("all").text() == "Thumbnails"
+    assert page.filter.button_of("list").text() == "List of files"
     parts.click(page.filter.button_of("all"))
     index = page.thumbnails.model().index(5, 0)
     QTest.mouseClick(page.thumbnails.viewport(), LEFT, pos=page.thumbnails.visualRect(index).center())
@@ -403,6 +408,46 @@ def test_a_past_run_is_compared_while_another_learns(
     assert not parts.state.comparison.curves.get()
 
 
+def test_only_runs_with_the_same_unit_are_compared(
+    parts: Parts, folder: Path, finished_run: Path, qtbot: QtBot
+) -> None:
+    parts.click(open_runs(parts, qtbot)["old"].compare)
+    assert parts.state.comparison.names == ("old",)
+    parts.bench.start(folder, medium="recordings")
+    settle()
+    assert parts.state.comparison.names == (), "bits per dimension share no axis with bits per sample"
+    row = parts.inspector.past.run_rows["old"]
+    assert not row.compare.isEnabled()
+    assert row.compare.toolTip() == "Cannot be compared: it has bits per dimension, not bits per sample"
+    parts.state.compare_run("old")
+    assert parts.state.comparison.names == ()
+
+
+def test_a_run_on_other_files_is_compared_and_says_so(
+    parts: Parts, folder: Path, finished_run: Path, qtbot: QtBot
+) -> None:
+    parts.bench.start(folder)
+    row = open_runs(parts, qtbot)["old"]
+    assert [label.text() for label in row.findChildren(ElidedLabel)][0].endswith("· other files")
+    parts.click(row.compare)
+    parts.bench.learn(20, 7.0)
+    settle()
+    assert parts.stage.watch.caption.text() == "step 20 · Old 6.500 on other files"
+
+
+def test_the_run_at_work_is_marked_and_not_deleted(
+    parts: Parts, folder: Path, finished_run: Path, qtbot: QtBot
+) -> None:
+    parts.click(open_runs(parts, qtbot)["old"].show_run)
+    qtbot.waitUntil(lambda: parts.stage.currentWidget() is parts.stage.watch)
+    assert parts.inspector.past.run_rows["old"].delete.isVisibleTo(parts.inspector)
+    parts.state.run.resume()
+    settle()
+    row = parts.inspector.past.run_rows["old"]
+    assert [label.text() for label in row.findChildren(ElidedLabel)] == ["running"]
+    assert not row.delete.isVisible() and not row.show_run.isEnabled()
+
+
 def test_a_run_that_is_shown_is_not_compared_with_itself(parts: Parts, finished_run: Path, qtbot: QtBot) -> None:
     parts.click(open_runs(parts, qtbot)["old"].compare)
     parts.click(parts.inspector.past.run_rows["old"].show_run)
@@ -425,6 +470,7 @@ def test_a_past_run_shows_its_newest_sample_and_its_curve(parts: Parts, finished
 def test_a_deleted_run_comes_back_with_undo(parts: Parts, finished_run: Path, qtbot: QtBot) -> None:
     parts.click(open_runs(parts, qtbot)["old"].show_run)
     qtbot.waitUntil(lambda: parts.stage.currentWidget() is parts.stage.watch)
+    settle()
     parts.click(parts.inspector.past.run_rows["old"].delete)
     qtbot.waitUntil(lambda: not parts.inspector.past.run_rows)
     assert parts.stage.currentWidget() is not parts.stage.watch and not finished_run.exists()
@@ -557,3 +603,88 @@ def test_files_that_are_skipped_are_named_alike(parts: Parts, folder: Path) -> N
     settle()
     words = [label.text() for label in parts.inspector.folder.findChildren(QLabel)]
     assert "skipped: cannot be used" in words
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 700)])
+def test_no_control_moves_while_a_run_learns(parts: Parts, folder: Path, width: int, height: int) -> None:
+    resize(parts.studio, width, height, 100)
+    parts.bench.start(folder)
+    settle()
+    bench = parts.bench
+    watch, message = parts.stage.watch, parts.studio.window.message
+    places: dict[str, QPoint] = {}
+    happening: list[Callable[[], object]] = [
+        *(partial(bench.learn, step, 8 - step / 400, 8 - step / 500) for step in range(100, 900, 100)),
+        partial(bench.draw, 800),
+        partial(bench.compare, 800, (0.9,) * 16),
+        partial(bench.compare, 810, (0.1,) * 16),
+        *(partial(bench.learn, 900 + step, 4.0, 6.5 + step / 100) for step in range(5)),
+        partial(bench.compare, 910, (0.9,) * 16),
+        parts.state.run.sample_now,
+        partial(bench.draw, 920),
+        parts.state.stop_and_keep,
+    ]
+    for happen in happening:
+        happen()
+        settle()
+        for page in (parts.stage.watch, parts.inspector, parts.foot):
+            for control in page.findChildren(QWidget):
+                if control.isVisible() and control.focusPolicy() and control.accessibleName():
+                    place = control.mapTo(parts.studio.window, QPoint())
+                    name = f"{type(control).__name__} {id(control)} {control.accessibleName()}"
+                    known = places.setdefault(name, place)
+                    is_below = control in (watch.log, watch.fit, watch.film, watch.timeline)
+                    shift = QPoint(0, -44) if is_below and height < 800 and message.isVisible() else QPoint()
+                    assert place == known + shift, (name, happen)
+
+
+FULL = "The disk is full, so the training waits. Nothing is lost. Free about 310 MB, and it continues by itself."
+
+
+def test_a_run_that_waits_for_the_disk_says_so_until_it_continues(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    for step in range(100, 600, 100):
+        parts.bench.learn(step, 8 - step / 200, 8 - step / 250)
+    parts.bench.wait("space", FULL)
+    settle()
+    watch, window = parts.stage.watch, parts.studio.window
+    assert (watch.title.text(), watch.advice.text()) == ("Waiting", FULL)
+    assert watch.gauge.accessibleDescription() == FULL, "no word of the gauge is lit"
+    assert watch.figures[1][0].text() == "", "nobody knows when it is done"
+    (entry,) = parts.studio.state.jobs.jobs.get()
+    assert progress_text(entry) == "Waits for space on the disk"
+    assert not parts.inspector.run.sample.isEnabled()
+    parts.click(parts.inspector.run.leave)
+    assert parts.inspector.at_work.progress.text() == "Waits for space on the disk"
+    parts.click(parts.inspector.at_work.show_run)
+    parts.state.messages.dismiss()
+    window.toggle_page("queue")
+    parts.bench.wait("", "Everything is saved again. The training continues.")
+    settle()
+    assert watch.title.text() == "Learning" and watch.figures[1][0].text() == "2 min"
+    (entry,) = parts.studio.state.jobs.jobs.get()
+    assert progress_text(entry).startswith("Step 500")
+
+
+def test_a_run_that_waits_can_be_paused(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    parts.bench.wait("folder", "The folder of the training is gone, so it waits.")
+    settle()
+    assert parts.foot.main_button.text().strip() == "Pause"
+    parts.click(parts.foot.main_button)
+    assert parts.studio.engine.stopped[-1] == parts.bench.newest(Train).job
+    parts.bench.stop()
+    settle()
+    assert parts.stage.watch.title.text() == "Paused"
+
+
+def test_samples_that_memory_did_not_allow_can_be_asked_for_again(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    settle()
+    parts.click(parts.inspector.run.sample)
+    assert parts.inspector.run.sample.text() == "Drawing …"
+    none = np.zeros((0, 32, 32, 3), np.uint8)
+    job = parts.bench.newest(Train).job
+    parts.studio.engine.emit_events(TrainingSamples(job=job, step=1, seconds=0.1, artworks=none))
+    settle()
+    assert parts.inspector.run.sample.text() == "Sample now" and not parts.stage.watch.timeline.samples

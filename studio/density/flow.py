@@ -67,10 +67,12 @@ class Flow(Model):
 
     Attributes
         denoised_at_once: how many artworks one pass denoises. Each is then the same bit for bit in any batch.
+        rounds_alike: whether the rounding of an artwork is the same in a smaller pass, so that none is filled up
     """
 
     pattern: Tensor
     denoised_at_once: int = 1
+    rounds_alike: bool = False
 
     def __init__(
         self,
@@ -232,7 +234,7 @@ class Flow(Model):
             finally:
                 self.train()
         # The rounding of a row depends on how many rows there are.
-        missing = self.denoised_at_once - len(h)
+        missing = 0 if self.rounds_alike else self.denoised_at_once - len(h)
         with torch.inference_mode(False), torch.enable_grad():
             y = torch.cat((h, h.new_zeros(missing, *h.shape[1:]))).requires_grad_()
             z, ladj = self.bijection(y, None if c is None else torch.cat((c, c.new_zeros(missing))))

@@ -198,6 +198,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return self.draws_by_rows and bool(self.recipe.get("borderless"))
 
     @property
+    def has_guidance(self) -> bool:
+        """Return whether the model can sharpen towards a class: it also learned with its class dropped."""
+        return self.can_inpaint and bool(self.classes) and bool(self.recipe.get("class_dropout"))
+
+    @property
     def group_heading(self) -> str:
         """Return the one of HEADINGS below which lists show the model."""
         if self.medium == "sound":

@@ -24,14 +24,15 @@ def fit_to_card(
     card: Card,
     how: Literal["crop", "fit", "pad"] = "crop",
     box: Box | None = None,
-    canvas_size: tuple[int, int] | None = None,
+    size: tuple[int, int] | None = None,
 ) -> FittedPicture:
     """Fit a picture to a model of pictures, as `fit_to_shape` does, in the nearest colours of its palette.
 
-    `canvas_size` is (height, width) if it is not the model's own.
+    Arguments
+        size: (height, width) if it is not the model's own
     """
     channels, *own_size = card.shown_shape
-    height, width = canvas_size or own_size
+    height, width = size or own_size
     fitted = fit_to_shape(picture, (channels, height, width), how, box)
     if not card.palette:
         return FittedPicture(fitted, "")

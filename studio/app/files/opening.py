@@ -70,7 +70,7 @@ def to_model_shape(array: Array, trained: InstalledModel | None, canvas_size: tu
     if array.ndim == 1:
         samples = trained.card.shape[0]
         return array if len(array) == samples else wavetable.cycle_of_frame(array / wavetable.FULL, samples)
-    return fit_to_card(array, trained.card, canvas_size=canvas_size).array
+    return fit_to_card(array, trained.card, size=canvas_size).array
 
 
 MAX_SECONDS = 600

@@ -163,8 +163,8 @@ def write_run(run: BatchRun, cells: Sequence[Cell], name: str = "grid") -> None:
         "following": {str(cell.seed): cell.following_log_prob for cell in done if cell.following_log_prob is not None},
         "channels": stack[0].shape[2],
         "mix": msgspec.to_builtins(run.mix),
-        "canvas": [run.canvas_size, run.seamless],
         "palette": run.palette,
+        "canvas": [run.canvas_size, run.seamless],
         "drawn_with": _drawn_with_records(done),
     }
     with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
@@ -198,10 +198,8 @@ def read_run(name: str = "grid") -> tuple[BatchRun, tuple[Cell, ...]] | None:
         mix = msgspec.convert(said["mix"], ModelMixture | None)
         palette = msgspec.convert(said.get("palette", ()), Palette)
         canvas = msgspec.convert(said.get("canvas", (None, False)), tuple[tuple[int, int] | None, bool])
-        kept = BatchRun(
-            str(model), str(digest), float(temperature), label, "sound" if sound else "picture", mix, palette, *canvas
-        )
-        return kept, cells
+        artwork_kind: ArtworkKind = "sound" if sound else "picture"
+        return BatchRun(str(model), str(digest), float(temperature), label, artwork_kind, mix, palette, *canvas), cells
     except (FileRefused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
         return None  # only a convenience was lost: every picture can be made again from its seed
 

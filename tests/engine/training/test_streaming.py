@@ -9,6 +9,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -22,7 +23,7 @@ from studio.engine.training import checkpoint, shard_blocks
 from studio.engine.training.config import TrainingConfig, TrainingPlan, config_to_dict
 from studio.engine.training.distributed import ProcessGroup
 from studio.engine.training.jobs import OtherArtworks
-from studio.engine.training.shard_blocks import BACK, GONE, ShardBlocks, ShardSource
+from studio.engine.training.shard_blocks import ShardBlocks, ShardSource
 from studio.media import dataset, shard_stream, shards
 from studio.media.pictures.image import FileRefused
 from studio.media.preparation import AS_USUAL, Preparation
@@ -211,24 +212,29 @@ class Exchange(ProcessGroup):
         return list(self._data)
 
 
-def batches(source: Path, group: ProcessGroup, steps: int = 20) -> list[torch.Tensor]:
+def batches(source: Path, group: ProcessGroup, steps: int = 20, batch: int = 8) -> list[torch.Tensor]:
     """Return the batches of the first steps."""
     found = shard_list(source)
-    config, model = CONFIG, CONFIG.recipe.build(CONFIG.shape, CONFIG.levels)
-    torch.manual_seed(0)
+    config = msgspec.structs.replace(CONFIG, plan=TrainingPlan(batch=batch))
+    model = config.recipe.build(config.shape, config.levels)
     blocks = ShardBlocks(ShardSource(found.folder, found.paths, (), ()), config, model, group)
     place = None
     batches = []
     try:
         for step in range(steps):
             place = result_of(blocks.make_ready(place, step))
-            examples = blocks._examples
-            assert isinstance(examples, shard_blocks.TrainingExamples)
-            batches.append(shard_blocks.batch_of_block(examples, place["block"], step - place["first_step"], step,
-                                                       TrainingPlan(batch=8)).x)  # fmt: skip
+            batches.append(blocks.batch(step).x)
     finally:
         blocks.close()
     return batches
+
+
+def test_a_block_grows_until_it_has_a_batch(source: Path, small_blocks: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shard_blocks, "SMALLEST_BLOCK", 0)
+    monkeypatch.setattr(shard_stream, "BLOCK_FILES", 6)
+    found = batches(source, ProcessGroup(), steps=4, batch=16)
+    assert [len(batch) for batch in found] == [16] * 4
+    assert len({row.numpy().tobytes() for batch in found for row in batch}) == 64, "no artwork came twice"
 
 
 def test_two_processes_learn_the_batches_of_one(source: Path, small_blocks: None) -> None:
@@ -260,21 +266,21 @@ def test_it_waits_for_shards_that_are_gone_and_loses_nothing(
     here.mkdir()
     for path in source.glob("*.tar"):
         os.link(path, here / path.name)
-    sentences = []
+    reasons = []
     is_moved = False
     steps = train(tmp_path / "disturbed", here)
     for event in steps:
         if isinstance(event, wire.TrainingProgress) and event.step >= 5 and not is_moved:
             here.rename(away)
             is_moved = True
-        if isinstance(event, wire.Notice):
-            sentences.append(event.text)
-            if event.text == GONE:
+        if isinstance(event, wire.TrainingWaits):
+            reasons.append(event.reason)
+            if event.reason == "folder":
                 away.rename(here)
         if isinstance(event, wire.TrainingProgress) and event.step == 20:
             break
     steps.close()
-    assert [text for text in sentences if text in (GONE, BACK)] == [GONE, BACK]
+    assert reasons == ["folder", ""]
     one, other = newest(tmp_path / "whole")[0], newest(tmp_path / "disturbed")[0]
     assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
 

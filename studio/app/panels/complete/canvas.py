@@ -228,7 +228,7 @@ class Canvas(State):
         """Replace the picture on the canvas by its stretched version. Mask and temperature map stay."""
         trained = self._model.get()
         if trained is not None:
-            fitted = _fit_to_model(picture.with_arrays_exchanged().array, trained)
+            fitted = _fit(picture.with_arrays_exchanged().array, trained)
             key = self.originals.add_picture(fitted.array)
             self._change(f"stretch {picture.name}", picture=key, colour_note=fitted.note)
 
@@ -266,7 +266,7 @@ class Canvas(State):
         """Lay a picture on the canvas. `note` says what its colours became before it was handed in."""
         trained = self._model.get()
         if trained is not None:
-            fitted = _fit_to_model(picture, trained)
+            fitted = _fit(picture, trained)
             key = self.originals.add_picture(fitted.array)
             self._change(
                 f"open {name}", picture=key, source=name, colour_note=note or fitted.note, mask="", temperature_map="",
@@ -282,7 +282,7 @@ class Canvas(State):
         size = trained.card.picture_size
         if picture is None or size is None:
             return {}
-        fitted = _fit_to_model(picture, trained)
+        fitted = _fit(picture, trained)
         mask, temperature = (
             masks.resize_layer(layer.get(), fitted.array.shape[:2])
             for layer in (self.brush.mask, self.brush.temperature_map)
@@ -311,8 +311,8 @@ def cannot_keep_text(trained: InstalledModel) -> str:
     return f'"{trained.card.title}" makes the whole picture at once. It cannot keep a part.'
 
 
-def _fit_to_model(picture: Array, trained: InstalledModel) -> FittedPicture:
-    """Return a picture in the size, channels and palette of a model.
+def _fit(picture: Array, trained: InstalledModel) -> FittedPicture:
+    """Fit a picture to a model.
 
     A model without borders takes it as it is, and its pixels stay: only the model sees them in its own levels.
     """

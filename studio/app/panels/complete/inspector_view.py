@@ -29,8 +29,9 @@ class CompleteSettings(Column):
         self.parameters = ParametersForm(
             theme, state.parameters, state.history, MAX_COMPLETIONS, "completions", self._build_temperature()
         )
+        self.colours = Label("", "note", wrap=True)
         self.add_section("Completions", first=True)
-        self.add_widgets(self.parameters)
+        self.add_widgets(self.colours, self.parameters)
         self._build_grow()
         self._build_chosen()
         self._build_ranking()
@@ -104,6 +105,7 @@ class CompleteSettings(Column):
         state = self._state
         painting = self._state.canvas.brush
         results = self._state.ranking
+        bind(self, state.canvas.colour_note, self._show_colour_note)
         bind(self, painting.tool, self._show_tool, self.paint.toggled, self._choose_brush)
         bind(
             self,
@@ -125,6 +127,10 @@ class CompleteSettings(Column):
         self.temperature_factor.home_requested.connect(lambda: painting.set_temperature_factor(1.0))
         self.even.clicked.connect(painting.clear_temperature_map)
         self.every.clicked.connect(lambda: results.set_show_all(not results.show_all.get()))
+
+    def _show_colour_note(self, note: str) -> None:
+        self.colours.setText(f"{note}. Your file is untouched." if note else "")
+        self.colours.setVisible(bool(note))
 
     def _choose_brush(self, on: bool) -> None:
         self._state.canvas.brush.choose_tool("temperature" if on else "brush")

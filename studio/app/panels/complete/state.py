@@ -313,7 +313,7 @@ class CompleteState(PanelState):
         for cell in chosen:
             work = Work(
                 model=run.model, model_hash=run.model_hash, seed=cell.seed, label=cell.label, source=hole.source,
-                canvas_size=run.canvas_size, palette=run.palette, ancestors=line, created=timestamp(),
+                palette=run.palette, canvas_size=run.canvas_size, ancestors=line, created=timestamp(),
             )  # fmt: skip
             name = file_names.clean_name(f"{Path(hole.source).stem or run.model}-{cell.seed}.png")
             if cell.picture is not None:

@@ -39,7 +39,7 @@ class CanvasSection(Column):
 
     def __init__(self, theme: Theme, canvas: CanvasSettings) -> None:
         super().__init__(theme)
-        self.size = CanvasSizeRow(theme, canvas)
+        self.size_row = CanvasSizeRow(theme, canvas)
         self.edges = SegmentedControl(
             theme,
             "Edges",
@@ -52,7 +52,7 @@ class CanvasSection(Column):
         line.setSpacing(theme.scaled(8))
         line.addWidget(Label("Edges"), 2)
         line.addWidget(self.edges, 3)
-        self.add_widgets(self.size, row)
+        self.add_widgets(self.size_row, row)
         bind(self, canvas.available, self.setVisible)
         bind(
             self,

@@ -312,8 +312,14 @@ def cannot_keep_text(trained: InstalledModel) -> str:
 
 
 def _fit(picture: Array, trained: InstalledModel) -> FittedPicture:
-    """Fit a picture to a model. A model without borders takes it in any size."""
-    return fit_to_card(picture, trained.card, size=picture.shape[:2] if _takes_size(picture, trained) else None)
+    """Fit a picture to a model.
+
+    A model without borders takes it as it is, and its pixels stay: only the model sees them in its own levels.
+    """
+    if not _takes_size(picture, trained):
+        return fit_to_card(picture, trained.card)
+    height, width = picture.shape[:2]
+    return FittedPicture(fit_to_shape(picture, (trained.card.shown_shape[0], height, width)), "")
 
 
 def _takes_size(picture: Array, trained: InstalledModel) -> bool:

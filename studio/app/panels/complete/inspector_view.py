@@ -67,10 +67,10 @@ class CompleteSettings(Column):
         state = self._state
         canvas = state.parameters.canvas
         self.grow = Button(self._theme, "Grow", tooltip="Add room at the right and below, and mark it as the hole")
-        self.size = CanvasSizeRow(self._theme, canvas)
+        self.size_row = CanvasSizeRow(self._theme, canvas)
         self._grow_part = Column(self._theme)
         self._grow_part.add_section("Grow the picture")
-        self._grow_part.add_widgets(self.size, make_row(0, self.grow))
+        self._grow_part.add_widgets(self.size_row, make_row(0, self.grow))
         self.add_widgets(self._grow_part)
         bind(self, canvas.available, self._grow_part.setVisible)
         bind(self, state.canvas.picture, lambda picture: self.grow.setEnabled(picture is not None))

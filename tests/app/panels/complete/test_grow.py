@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -45,8 +46,8 @@ def settings(studio: OpenedWindow) -> CompleteSettings:
 
 def grow(studio: OpenedWindow, width: int, height: int) -> None:
     form = settings(studio)
-    form.size.width_field.setValue(width)
-    form.size.height_field.setValue(height)
+    form.size_row.width_field.setValue(width)
+    form.size_row.height_field.setValue(height)
     QTest.mouseClick(form.grow, Qt.MouseButton.LeftButton)
     settle()
 
@@ -88,6 +89,18 @@ def test_a_scan_keeps_its_size_and_grows_around_its_pixels(studio: OpenedWindow,
     assert (take.array[30:] == 85).all()
     assert take.work.canvas_size == (40, 48)
     assert not any(isinstance(each, wire.Encode) for each in studio.engine.sent[before:])
+
+
+def test_a_scan_keeps_its_colours_although_the_model_draws_in_a_palette(
+    studio: OpenedWindow, own: Array, two_models: Path
+) -> None:
+    card = make_card("paints", (1, 8, 8), family=("gated_pixelcnn", "Gated PixelCNN"), borderless=True)
+    card = msgspec.structs.replace(card, levels=2, palette=((0, 0, 0), (250, 250, 250)))
+    write_model(two_models, card)
+    studio.state.models.refresh_models()
+    studio.state.complete.choose_model("paints")
+    assert studio.state.complete.model.get().card.name == "paints"  # type: ignore[union-attr]
+    assert np.array_equal(studio.state.complete.canvas.picture.get(), own)
 
 
 def test_growing_is_undone_in_one_step(studio: OpenedWindow, own: Array) -> None:

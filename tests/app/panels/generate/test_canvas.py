@@ -81,8 +81,8 @@ def test_size_and_edges_are_shown_for_a_model_without_borders_alone(materials: O
 
 def test_pictures_form_in_the_size_that_was_set(materials: OpenedWindow) -> None:
     stage, inspector = parts(materials)
-    inspector.canvas.size.width_field.setValue(48)
-    inspector.canvas.size.height_field.setValue(SIDE)
+    inspector.canvas.size_row.width_field.setValue(48)
+    inspector.canvas.size_row.height_field.setValue(SIDE)
     click(materials, "seamless")
     asked = start_run(materials)
     assert (asked.canvas_size, asked.seamless) == ((SIDE, 48), True)
@@ -102,7 +102,7 @@ def test_pictures_form_in_the_size_that_was_set(materials: OpenedWindow) -> None
 def test_size_and_edges_are_undone_one_after_the_other(materials: OpenedWindow) -> None:
     _, inspector = parts(materials)
     canvas = materials.state.generate.parameters.canvas
-    inspector.canvas.size.width_field.setValue(48)
+    inspector.canvas.size_row.width_field.setValue(48)
     click(materials, "seamless")
     history = materials.state.generate.history
     history.undo()
@@ -110,7 +110,7 @@ def test_size_and_edges_are_undone_one_after_the_other(materials: OpenedWindow) 
     assert inspector.canvas.edges.button_of("plain").isChecked()
     history.undo()
     assert canvas.size.get() == (128, 128)
-    assert inspector.canvas.size.width_field.value() == 128
+    assert inspector.canvas.size_row.width_field.value() == 128
 
 
 def test_a_seamless_picture_is_shown_beside_its_copies(materials: OpenedWindow) -> None:

@@ -200,6 +200,8 @@ def _read_config(args: argparse.Namespace) -> "TrainingConfig":
         raise ground.WrongUse("A model needs a name: add --name NAME.")
     if args.recipe and args.start_model is not None:
         raise ground.WrongUse("A recipe begins from nothing. Leave out --recipe or --from.")
+    if args.palette and (args.recipe or args.start_model is not None):
+        raise ground.WrongUse("A recipe or a model has colours of its own. Leave --palette out.")
     try:
         if args.recipe:
             config = config_from_json(args.recipe.read_bytes())
@@ -241,11 +243,9 @@ def _with_options(args: argparse.Namespace, config: "TrainingConfig") -> "Traini
 
 
 def _with_palette(args: argparse.Namespace, config: "TrainingConfig") -> "TrainingConfig":
-    """Return the config with the requested palette. Raises WrongUse if it has another, or can have none."""
+    """Return the config with the requested palette. Raises WrongUse if it can have none."""
     from studio.engine.training import config as configs
 
-    if args.palette and (args.recipe or args.start_model is not None):
-        raise ground.WrongUse("A recipe or a model has colours of its own. Leave --palette out.")
     try:
         if args.palette:
             config = configs.with_palette_size(config, args.palette)

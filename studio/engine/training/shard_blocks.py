@@ -257,4 +257,4 @@ def _example_bytes(config: TrainingConfig) -> int:
     """Return the bytes of an example before it is in levels."""
     if config.sample_rate:
         return 2 * config.plan.cut_samples
-    return math.prod(config.shape) * (2 if len(config.shape) == 1 else 1)
+    return math.prod(config.shown_shape) * (2 if len(config.shape) == 1 else 1)

@@ -11,6 +11,8 @@ from studio.app.app_state import AppState
 from studio.app.core.autosave import SettingsFile
 from studio.app.engine.computers import Computers
 from studio.app.panels.train import wording
+from studio.app.panels.train.inspector_view import ModelSection
+from studio.app.widgets.theme import Theme
 from studio.library import models, runs, storage
 from studio.library.runs import RunPlace, RunProgress
 from studio.wire.messages import (
@@ -31,6 +33,7 @@ from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import make_card, write_model
 from tests.app.fake_speaker import FakeSpeaker
 from tests.app.panels.train.bench import TrainBench
+from tests.app.window_fixtures import settle, shown
 
 
 class RemoteEngine(FakeEngine):
@@ -221,3 +224,24 @@ def test_a_training_can_be_paused_before_it_begins_there(
     if when == "sending":
         elsewhere.find("/there/artworks")
     assert not elsewhere.there.count(Train)
+
+
+def test_where_is_asked_only_if_there_is_another_computer(elsewhere: Elsewhere, folder: Path, qtbot: QtBot) -> None:
+    theme = Theme()
+    section = ModelSection(theme, elsewhere.state)
+    qtbot.addWidget(section)
+    elsewhere.here.open_folder(folder)
+    shown(section, theme, 320, 900)
+    assert not section.computer.isVisible()
+    elsewhere.window.computers.add("garden")
+    settle()
+    assert section.computer.isVisible()
+    assert [section.computer.itemText(place) for place in range(2)] == ["This computer", "garden"]
+    section.computer.setCurrentIndex(1)
+    section.computer.activated.emit(1)
+    elsewhere.here.end_cancelled("prepare")
+    elsewhere.here.prepare()
+    assert elsewhere.state.settings.computer.get() == "garden"
+    assert section.measured.text() == "For 2,000 steps, as measured on garden · 22,604 weights"
+    elsewhere.state.history.undo()
+    assert section.computer.currentText() == "This computer"

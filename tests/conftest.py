@@ -193,7 +193,7 @@ def trained_pixels_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def trained_materials_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the file of `tiny-materials`: without borders, with guidance, rings in the classes Dark and Light."""
+    """Return the file of `tiny-materials`: without borders, with guidance, rings of the classes Dark and Light."""
     from studio import zoo
 
     x = (rings[..., :1].transpose(0, 3, 1, 2) // 64).astype(np.uint8)

@@ -10,7 +10,7 @@ from studio.cli import command
 from studio.library import models
 from studio.library.card import Card
 from studio.library.fitting import fit_to_card
-from studio.library.work import NOT_OWN_DENSITY, ModelMixture, Work, sharpening_text
+from studio.library.work import ModelMixture, Work, density_note
 from studio.media import dataset, decoder, names
 from studio.media.pictures.enlarging import Enlargement
 from studio.media.preparing import to_int16
@@ -152,8 +152,8 @@ def check_sharpening(args: argparse.Namespace, card: Card) -> None:
         raise command.WrongUse("A mixture of two models has no guidance. Leave --guidance or --mix out.")
     if args.top_p < 1 and not card.can_inpaint:
         raise command.WrongUse(f'"{card.title}" {card.sampling_text}, so it has no top-p. Leave --top-p out.')
-    if said := sharpening_text(args.guidance, args.top_p):
-        command.print_message(f"With {said}: {NOT_OWN_DENSITY}")
+    if note := density_note(args.guidance, args.top_p):
+        command.print_message(note)
 
 
 def check_draws_any_size(card: Card) -> None:

@@ -61,14 +61,16 @@ TemperatureValue = Annotated[float, Meta(ge=0.0, le=4.0)]
 CanvasSide = Annotated[int, Meta(ge=1, le=65_535)]
 
 
-NOT_OWN_DENSITY = "This is not a sample of the model's own density. Its bits are the model's own."
-"""Tells the user what the bits of a sharpened picture are."""
-
-
 def sharpening_text(guidance: float, top_p: float) -> str:
-    """Return guidance and top-p in words, as `Work.sharpening_text` does."""
+    """Return guidance and top-p for the user: `guidance 1.5 and top-p 0.9`; empty if they change nothing."""
     said = [f"guidance {guidance:g}"] if guidance else []
-    return ", ".join(said + ([f"top-p {top_p:g}"] if top_p < 1 else []))
+    return " and ".join(said + ([f"top-p {top_p:g}"] if top_p < 1 else []))
+
+
+def density_note(guidance: float, top_p: float) -> str:
+    """Return what the user must know about the bits of pictures drawn so; empty if these follow the model's density."""
+    said = sharpening_text(guidance, top_p)
+    return f"Drawn with {said}: not the model's own density. Bits are under the model itself." if said else ""
 
 
 class WavetableEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,8 +221,13 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sharpening_text(self) -> str:
-        """Return how the drawing was sharpened, for the user: `guidance 1.5, top-p 0.9`; empty if it was not."""
+        """Return how the drawing was sharpened, for the user; empty if it was not."""
         return sharpening_text(self.guidance, self.top_p)
+
+    @property
+    def density_note(self) -> str:
+        """Return what the user must know about the bits of the work; empty if nothing was sharpened."""
+        return density_note(self.guidance, self.top_p)
 
     @property
     def file_suffix(self) -> str:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from studio import cli
-from studio.library.work import NOT_OWN_DENSITY, Work, recipe_of_png
+from studio.library.work import Work, density_note, recipe_of_png
 
 
 def drawn(path: Path) -> tuple[np.ndarray, Work]:
@@ -24,13 +24,13 @@ def test_a_recipe_with_guidance_and_top_p_makes_its_picture_again(
         argv = ["sample", tiny_materials, "--seed", "5", "--label", "light", *options]
         assert cli.main([*argv, "--out", str(tmp_path / folder), "--json"]) == 0
         captured = capsys.readouterr()
-        assert (NOT_OWN_DENSITY in captured.err) is bool(options)
+        assert (density_note(2.5, 0.6) in captured.err) is bool(options)
         return drawn(Path(json.loads(captured.out)["file"]))
 
     plain, _ = sample("plain")
     picture, work = sample("first", "--guidance", "2.5", "--top-p", "0.6")
     assert (work.guidance, work.top_p) == (2.5, 0.6)
-    assert "guidance 2.5, top-p 0.6" in work.summary()
+    assert "guidance 2.5 and top-p 0.6" in work.summary()
     assert not np.array_equal(picture, plain)
     again, _ = sample("again", "--guidance", str(work.guidance), "--top-p", str(work.top_p))
     assert np.array_equal(again, picture)

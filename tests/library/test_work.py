@@ -366,8 +366,8 @@ def test_guidance_and_top_p_are_stored_and_summarised() -> None:
     assert got == sharpened
     assert got is not None
     assert got.has_live_settings
-    assert got.sharpening_text == "guidance 1.5, top-p 0.9"
-    assert "temperature 0.7, 0.3, guidance 1.5, top-p 0.9. " in got.summary()
+    assert got.sharpening_text == "guidance 1.5 and top-p 0.9"
+    assert "temperature 0.7, 0.3, guidance 1.5 and top-p 0.9. " in got.summary()
     assert len({each.identity_hash for each in (WORK, got, msgspec.structs.replace(WORK, top_p=0.9))}) == 3
 
 

@@ -191,10 +191,13 @@ class CompleteSettings(Column):
         )
         share = self._state.chosen_percentile()
         typical = f"More typical than {share:.0f} of 100 held-out pictures. " if share is not None else ""
-        self.part.setText(f"{typical}{after}Seed {group_digits(cell.seed)}")
+        words = f"{typical}{after}Seed {group_digits(cell.seed)}"
+        run = self._state.batch.run
+        note = run.sharpening.density_note if run is not None else ""
+        self.part.setText(f"{words}. {note}" if note else words)
+        self.seen.setFixedSize(self._theme.scaled(128), self._theme.scaled(128))  # first, so that all below moves once
         self.price.show()
         self.seen.show()
-        self.seen.setFixedSize(self._theme.scaled(128), self._theme.scaled(128))
         self.overlay.show_picture(cell.picture)
 
 

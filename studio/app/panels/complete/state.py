@@ -179,8 +179,14 @@ class CompleteState(PanelState):
 
     def _wording(self) -> BatchText:
         source = self._hole.source if self._hole is not None else ""
+        run = self.batch.run
         return BatchText(
-            "completion", source, "Your picture and the hole are kept.", is_ranked=True, rows=self.batch.rows
+            "completion",
+            source,
+            "Your picture and the hole are kept.",
+            is_ranked=True,
+            rows=self.batch.rows,
+            note=run.sharpening.density_note if run is not None else "",
         )
 
     def _steer_batch(self) -> None:

@@ -132,7 +132,11 @@ class GenerateState(PanelState):
             title = trained.card.title
         one = "wave" if self.batch.artwork_kind == "sound" else "picture"
         return BatchText(
-            one, title, unfinished_text="What is finished can already be opened or saved.", rows=self.batch.rows
+            one,
+            title,
+            unfinished_text="What is finished can already be opened or saved.",
+            rows=self.batch.rows,
+            note=run.sharpening.density_note if run is not None else "",
         )
 
     # ── choosing and keeping ─────────────────────────────────────────────────────────────────────

@@ -193,6 +193,8 @@ class GenerateStage(QStackedWidget):
             self.setCurrentIndex(1 if self._state.batch.cells.get() else 0)
             return
         price = f" · {format_bits(large.log_prob)}" if large.log_prob is not None else ""
+        if large.artwork is not None and (note := large.artwork.work.density_note):
+            price = f"{price}. {note}"
         words = f"{large.caption} · seed {group_digits(large.seed)}{price}"
         page, caption = (self.wave_page, self.wave_caption) if large.is_sound else (self.page, self.enlarged_caption)
         caption.show_item(words, large.artwork is not None)

@@ -83,8 +83,8 @@ class RecipeSection(Column):
             self._build(found, follows=follows)
         if follows:
             recipe = prepared.config["recipe"]
-            now = tuple(bool(recipe.get(key)) for key in FOLLOWED_KEYS)
-            self.followed.setCurrentIndex(list(FOLLOWED).index(now))
+            pitch, loudness = (bool(recipe.get(key)) for key in FOLLOWED_KEYS)
+            self.followed.setCurrentIndex(list(FOLLOWED).index((pitch, loudness)))
         for part, key, _ in found:
             self._show_value(self._fields[part, key], prepared.config[part].get(key))
 

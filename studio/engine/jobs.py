@@ -264,6 +264,7 @@ class JobStarter:
                 is_bound=not loaded.model.exact,
                 label=found.label,
                 log_prob_given_class=found.log_prob_given_class,
+                noise=loaded.card.noise,
             )
 
     def compute_bits(self, command: wire.ComputeBits) -> EventSteps:

@@ -68,6 +68,7 @@ class SharpenedConditional(Conditional):
         self.own = own
         self.numbers = own.numbers
         self.colours_by_net = own.colours_by_net
+        self.inputs_per_channel = own.inputs_per_channel
         self.min_probability = own.min_probability
 
     def network_input(self, x: Tensor) -> Tensor:

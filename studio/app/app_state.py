@@ -34,6 +34,7 @@ from studio.app.panels.explore.state import ExploreState
 from studio.app.panels.generate.state import GenerateState
 from studio.app.panels.sound.state import SoundState
 from studio.app.panels.train.state import TrainState
+from studio.app.panels.train.training_computers import TrainingComputers
 from studio.app.takes.store import TakeStore
 from studio.library import storage
 from studio.library.models import InstalledModel
@@ -68,6 +69,7 @@ class AppState(State):
         output: OutputProtocol,
         is_first: bool = True,
         trainer: EngineClient | None = None,
+        remote_trainer: EngineClient | None = None,
     ) -> None:
         """Create all states. Call `start` before the window is shown.
 
@@ -75,9 +77,11 @@ class AppState(State):
             is_first: whether no other window uses the same folders. A later window adds takes and changes nothing
                 else there: the first one saves the settings and knows which files are needed.
             trainer: an engine for training alone; None if the other one trains, too
+            remote_trainer: an engine for training on other computers; None if no other computer trains
         """
         super().__init__()
         self._trainer = trainer
+        self._remote_trainer = remote_trainer
         self._is_first = is_first
         self.engine = engine
         self._settings = settings
@@ -130,7 +134,8 @@ class AppState(State):
         trainer, release = (engine, _keep_engine) if self._trainer is None else (self._trainer, self._trainer.rest)
         if self._trainer is not None:
             self.jobs.follow_engine(self._trainer)
-        self.train = TrainState(trainer, release, models, of("train"), jobs, takes, self.sound_card)
+        elsewhere = self._training_computers(trainer)
+        self.train = TrainState(trainer, release, models, of("train"), jobs, takes, self.sound_card, elsewhere)
         self.train.queue.is_restored = self._is_first
         self._panels: dict[str, PanelStates] = dict(
             generate=self.generate, explore=self.explore, complete=self.complete, sound=self.sound, train=self.train
@@ -138,6 +143,14 @@ class AppState(State):
         for grid in (self.generate.batch, self.complete.batch):
             grid.keeps_pictures = self._is_first
         self.takes.names_writable = self._is_first
+
+    def _training_computers(self, trainer: EngineProtocol) -> TrainingComputers:
+        """Return the computers that can train besides this one."""
+        remote = self._remote_trainer
+        if remote is None:
+            return TrainingComputers(trainer, Value(()), _keep_engine)
+        self.jobs.follow_engine(remote)
+        return TrainingComputers(remote, self.computers.hosts, remote.rest)
 
     def _create_values(self) -> None:
         """Create the values of the window itself: its panel, its appearance and the engine's reports."""

@@ -31,6 +31,8 @@ class OpenWindow:
     engine: EngineClient
     trainer: EngineClient
     """The engine that trains, beside the one that generates. It runs only while the panel Train needs it."""
+    remote_trainer: EngineClient
+    """The engine that trains on another computer. It runs only while the user trains there."""
     state: AppState
     theme: Theme
     window: MainWindow
@@ -39,6 +41,7 @@ class OpenWindow:
         """Save the state, then let the engine save and end."""
         self.state.close()
         self.trainer.close()
+        self.remote_trainer.close()
         self.engine.close()
 
 
@@ -56,7 +59,9 @@ def assemble(
     engine = EngineClient(program)
     is_first = _lock_folders()
     trainer = EngineClient(program or local_program(background=True))
-    state = AppState(engine, SettingsFile(writable=is_first), output or Speaker(), is_first, trainer)
+    remote_trainer = EngineClient(background=True)
+    settings = SettingsFile(writable=is_first)
+    state = AppState(engine, settings, output or Speaker(), is_first, trainer, remote_trainer)
     state.start()
     device = state.preferences.device.get()
     if device and program is None:
@@ -66,7 +71,7 @@ def assemble(
     window = MainWindow(theme, state)
     window.painted.connect(engine.start)
     gc.freeze()  # Python need not scan permanent objects for 50 ms again and again while sound plays.
-    return OpenWindow(engine, trainer, state, theme, window)
+    return OpenWindow(engine, trainer, remote_trainer, state, theme, window)
 
 
 def _lock_folders() -> bool:

@@ -148,11 +148,10 @@ def _save(
 def _picture(args: argparse.Namespace, card: Card) -> wire.Array:
     """Return the picture in a model's size and channels. Report if its colours are lost."""
     array = arguments.open_picture(args.file)
-    if array.shape[2] >= 3 and card.shape[0] == 1 and np.ptp(array[..., :3], axis=2).any():
+    if array.shape[2] >= 3 and card.shown_shape[0] == 1 and np.ptp(array[..., :3], axis=2).any():
         name = names.display_name(args.file.name)
         command.print_message(f'"{name}" is in colour and "{card.title}" draws in grey, so it is brought to grey.')
-    channels, height, width = card.shape
-    return image.fit_to_shape(array, (channels, height, width))
+    return arguments.fit_picture(array, card, args.file)
 
 
 def _check_rank(args: argparse.Namespace, free: wire.Array) -> None:

@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
             if not isinstance(event, wire.PicturesPreview):
                 continue
             if event.done < event.total:
-                command.show_progress(arguments.progress_text(event, args.n, by_rows=args.size is not None))
+                command.show_progress(arguments.progress_text(event, args.n, args.size[0] if args.size else 0))
             if event.done == event.total - 1:  # the group is drawn, but its bits are not computed yet
                 had = len(kept.results)  # if computing the bits ran out of memory, the group is drawn again in parts
                 for seed, picture in zip(seeds[had:], event.pictures[had - event.first :], strict=False):
@@ -233,7 +233,7 @@ def _encode_sheet(args: argparse.Namespace, trained: models.InstalledModel, kept
 
     It has about as many rows as columns.
     """
-    columns = max(1, round(len(kept.results) ** 0.5))
+    columns = export.sheet_columns(len(kept.results))
     if trained.card.medium == "sound":
         drawn = [waveform.draw_cycle(cycle) for cycle in kept.results]
         return export.encode_png_bytes(export.arrange_sheet(drawn, columns, over=waveform.MIDDLE))

@@ -43,6 +43,8 @@ class JobStarter:
                 return self.sample(command)
             case wire.DecodeLatent():
                 return self.decode_latent(command)
+            case wire.DecodeClasses():
+                return self.decode_classes(command)
             case wire.Interpolate():
                 return self.interpolate(command)
             case wire.Encode():
@@ -75,6 +77,10 @@ class JobStarter:
                 return sample_comparison.compare_samples(command, self.model_cache)
             case wire.MakePyramid():
                 return pyramid_export.make_pyramid(command, self.device)
+            case wire.PackArtworks():
+                return jobs.pack_artworks(command)
+            case wire.MeasureTraining():
+                return trial.measure_training(command, self.device)
             case wire.FindFile():
                 return self.find_file(command)
             case wire.StoreFile():
@@ -119,16 +125,13 @@ class JobStarter:
     def _models_of(self, command: wire.DrawPictures) -> tuple[sampling.LoadedModel, sampling.LoadedModel]:
         """Return the model of a command, which computes the bits, and the one that draws: sharpened, if requested.
 
-        It is the mixture if the command has two models. Both make pictures of the requested size.
+        It is the mixture if the command has two models. Both make pictures of the command's size.
         """
         loaded = self.model_cache.get_model(command.model)
         if command.second_model:
             loaded = sampling.mix_loaded(loaded, self.model_cache.get_model(command.second_model))
         drawn = sharpening.sharpen_loaded(loaded, command.guidance, command.top_p)
-        if command.canvas_size is None:
-            return loaded, drawn
-        own = canvas.on_canvas(loaded, command.canvas_size, seamless=command.seamless)
-        return own, canvas.on_canvas(drawn, command.canvas_size, seamless=command.seamless)
+        return _with_size_of(command, loaded), _with_size_of(command, drawn)
 
     def adjust(self, command: wire.Adjust) -> EventSteps:
         """Change how a job draws from its next row on, or before it begins.
@@ -210,6 +213,20 @@ class JobStarter:
             made = yield from _decode_in_steps(loaded, z[part], None if c is None else c[part], temperatures[part])
             yield wire.PicturesPreview(job=command.job, first=at, pictures=made, done=1, total=1)
 
+    def decode_classes(self, command: wire.DecodeClasses) -> EventSteps:
+        """Draw one latent in every class, in groups."""
+        yield None
+        latent = command.point.latent
+        loaded = self.model_cache.get_model(command.model, double=latent is not None and latent.dtype.itemsize == 8)
+        if not loaded.card.classes or loaded.card.sample_rate:
+            raise DoesNotFit(f'"{loaded.card.title}" has no alphabet. Choose a model of pictures with classes')
+        z, temperature, _ = _latent_of(loaded, command.point)
+        every = torch.arange(loaded.model.classes, device=z.device)
+        group = batch_that_fits(self.device, GROUP_SIZE, loaded.bytes_each)
+        for c in torch.split(every, group):
+            made = yield from _decode_in_steps(loaded, z.expand(len(c), *z.shape), c, temperature)
+            yield wire.PicturesPreview(job=command.job, first=int(c[0]), pictures=made, done=1, total=1)
+
     def encode(self, command: wire.Encode) -> EventSteps:
         """Encode a picture in float32, and again in float64 if it does not decode back.
 
@@ -226,7 +243,7 @@ class JobStarter:
             label=found.label,
             exact=found.differing == 0,
             differing=found.differing,
-            total=command.picture.size,
+            total=found.total,
             largest_difference=found.largest_difference,
             bits=found.bits,
             is_bound=not loaded.model.exact,
@@ -235,7 +252,7 @@ class JobStarter:
     def score(self, command: wire.Score) -> EventSteps:
         """Compute the bits of an artwork, in all and at each place."""
         yield None
-        loaded = self.model_cache.get_model(command.model)
+        loaded = canvas.suited_to(self.model_cache.get_model(command.model), command.picture)
         for found in inpainting.score_artwork(loaded, command.picture, command.label):
             if found is None:
                 yield None
@@ -336,3 +353,12 @@ def _encode_in_steps(
             return found
         yield None
     raise RuntimeError("an encoding ended without its result")
+
+
+def _with_size_of(command: wire.DrawPictures, loaded: sampling.LoadedModel) -> sampling.LoadedModel:
+    """Return a model for pictures of a command's size."""
+    if isinstance(command, wire.Inpaint):
+        return canvas.suited_to(loaded, command.picture)
+    if isinstance(command, wire.Sample) and command.canvas_size is not None:
+        return canvas.on_canvas(loaded, command.canvas_size, seamless=command.seamless)
+    return loaded

@@ -2,7 +2,8 @@
 
 A run's folder holds `study.json` (its config), `source.json` (what it learns from), `checkpoints/` (see
 `studio/engine/training/checkpoint.py`), `log.jsonl`, `samples/`, `nearest.safetensors` and, once it has ended,
-`outcome.json`. It can be copied. Everything is read as plain data, and a damaged run is left out.
+`outcome.json`. It can be copied. The folder of a run that another computer trains has `place.json` and `progress.json`
+in place of checkpoints. Everything is read as plain data, and a damaged run is left out.
 """
 
 import contextlib
@@ -22,6 +23,8 @@ from studio.library import earlier_keys, storage
 
 SAMPLES_FOLDER = "samples"
 OUTCOME_FILE = "outcome.json"
+PLACE_FILE = "place.json"
+PROGRESS_FILE = "progress.json"
 SOURCE_FILE = "source.json"
 LOCK_FILE = "lock"
 """A training holds a lock on it (studio/engine/training/run_lock.py)."""
@@ -78,6 +81,30 @@ class RunConfig(msgspec.Struct, frozen=True):
     plan: dict[str, Any]
     training_data: str = ""
     sample_rate: int = 0
+    levels: int = 256
+    indexed: bool = False
+
+    @property
+    def palette_size(self) -> int:
+        """Return the number of indexed colours; 0 if there is no palette."""
+        return self.levels if self.indexed else 0
+
+
+class RunPlace(msgspec.Struct, frozen=True):
+    """Names the other computer that trains a run, and the run's folder there."""
+
+    computer: str
+    """Its name as `ssh` takes it."""
+    folder: str
+    """The name of the folder among the runs there."""
+
+
+class RunProgress(msgspec.Struct, frozen=True):
+    """Holds the progress of a run on another computer, whose checkpoints are there."""
+
+    step: int
+    seconds: float
+    curve: tuple[CurvePoint, ...]
 
 
 class ComparedSamples(msgspec.Struct, frozen=True, eq=False):
@@ -126,6 +153,8 @@ class RunSummary(msgspec.Struct, frozen=True):
     """The folder or pack that it learns from; empty if unknown."""
     newest: RunSamples | None = None
     """The samples that were drawn last."""
+    place: RunPlace | None = None
+    """The other computer that trains it; None for this one."""
 
 
 class RunInUse(ValueError):
@@ -156,7 +185,59 @@ def read_run(folder: Path) -> RunSummary | None:
             step, seconds, changed = int(progress["step"]), float(progress["seconds"]), path.stat().st_mtime
             outcome, source = read_outcome(folder), read_source(folder)
             return RunSummary(folder, config, step, seconds, curve, outcome, changed, source, _read_newest(folder))
-    return None
+    return _read_remote(folder, config)
+
+
+def _read_remote(folder: Path, config: RunConfig) -> RunSummary | None:
+    """Read a run whose checkpoints are on another computer; None if it is none."""
+    path = folder / PROGRESS_FILE
+    place = read_place(folder)
+    try:
+        progress = msgspec.json.decode(path.read_bytes(), type=RunProgress)
+        changed = path.stat().st_mtime
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if place is None:
+        return None
+    return RunSummary(
+        folder,
+        config,
+        progress.step,
+        progress.seconds,
+        progress.curve,
+        read_outcome(folder),
+        changed,
+        read_source(folder),
+        _read_newest(folder),
+        place,
+    )
+
+
+def read_place(folder: Path) -> RunPlace | None:
+    """Return the other computer that trains a run; None if this one does."""
+    try:
+        return msgspec.json.decode((folder / PLACE_FILE).read_bytes(), type=RunPlace)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def write_place(folder: Path, place: RunPlace, config: dict[str, Any], source: str) -> None:
+    """Begin the folder of a run that another computer trains. Raises storage.NotSaved."""
+    storage.write_file(folder / "study.json", msgspec.json.encode(config))
+    storage.write_file(folder / PLACE_FILE, msgspec.json.encode(place))
+    write_source(folder, source)
+
+
+def write_progress(folder: Path, progress: RunProgress) -> None:
+    """Store the progress of a run that another computer trains. Raises storage.NotSaved."""
+    storage.write_file(folder / PROGRESS_FILE, msgspec.json.encode(progress))
+
+
+def write_samples(folder: Path, samples: RunSamples) -> None:
+    """Store samples of a run. Raises storage.NotSaved."""
+    own = storage.create_folder(folder / SAMPLES_FOLDER)
+    data = safetensors.numpy.save({"artworks": samples.artworks}, {"seconds": f"{samples.seconds:.3f}"})
+    storage.write_file(own / f"{samples.step:08d}.safetensors", data)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

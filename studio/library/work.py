@@ -15,6 +15,7 @@ from studio.media import decoder, export
 from studio.media.pictures import enlarging
 from studio.media.pictures.enlarging import UNENLARGED, Enlargement
 from studio.media.pictures.image import MAX_PIXELS
+from studio.media.preparation import WHITE, Palette
 from studio.media.sounds import single_cycle, wavetable
 
 RECIPE_KEY = "studio_recipe"
@@ -159,6 +160,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """One temperature for all scales of the latent, or one for each, from coarse to fine."""
     sliders: tuple[Annotated[float, Meta(ge=-16.0, le=16.0)], ...] = ()
     label: Annotated[int, Meta(ge=0)] | None = None
+    palette: Palette = ()
+    """The palette of the model; empty if it has none."""
     temperature_map: StoredArray | None = None
     """The temperature of each pixel (height, width), if it was painted or changed while drawing; else None."""
     mix: ModelMixture | None = None
@@ -200,9 +203,11 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     def identity_hash(self) -> str:
         """Return a hash that identifies a work, whatever its name.
 
-        It is the hash of the recipe with the earliest keys, because stored works name their ancestors by it.
+        It is the hash of the recipe with the earliest keys, because stored works name their ancestors by it. The
+        palette belongs to the model, which the recipe names.
         """
         recipe = msgspec.to_builtins(msgspec.structs.replace(self, name=""))
+        del recipe["palette"]
         if self.canvas_size is None:  # works are older than canvases
             del recipe["canvas_size"], recipe["seamless"], recipe["grown_from"]
         if not self.sharpening_text:  # they are older than guidance, too
@@ -283,9 +288,9 @@ class BadWork(ValueError):
 
 
 def encode_png(picture: np.ndarray, work: Work, enlargement: Enlargement = UNENLARGED) -> bytes:
-    """Encode a picture (height, width, 1 | 3) uint8 as a PNG with its recipe."""
+    """Encode a picture (height, width, 1 | 3) uint8 as a PNG with its recipe, and with its palette if it has one."""
     texts = {RECIPE_KEY: work_to_json(work), "Software": work.software, "parameters": work.summary()}
-    return export.encode_png_bytes(enlargement.enlarge(picture), texts | enlargement.png_texts(picture))
+    return export.encode_png_bytes(enlargement.enlarge(picture), texts | enlargement.png_texts(picture), work.palette)
 
 
 class SheetRecipe(msgspec.Struct, frozen=True):
@@ -341,7 +346,8 @@ def encode_sheet(
     }
     if enlargement.png_texts(pictures[0]):
         texts[SHEET_PIXELS_KEY] = enlarging.pack_picture(export.arrange_sheet(pictures, columns))
-    return export.encode_png_bytes(export.arrange_sheet(seen, columns), texts)
+    palette = tuple(dict.fromkeys((*works[0].palette, WHITE))) if works[0].palette else ()  # gaps are white
+    return export.encode_png_bytes(export.arrange_sheet(seen, columns), texts, palette)
 
 
 def decode_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:

@@ -15,7 +15,7 @@ from studio.wire.records import (
     Temperature,
     Text,
 )
-from studio.wire.transfer import FileFound
+from studio.wire.transfer import ArtworksPacked, FileFound, ModelPiece
 
 
 class Starting(Event, frozen=True, kw_only=True, tag="starting"):
@@ -270,6 +270,8 @@ class ExamplesPreview(Answer, frozen=True, kw_only=True, tag="examples_preview")
     Those of a recording are cuts, as a training takes them."""
     sample_rate: Count = 0
     """Hz of recordings; 0 of pictures and single cycles."""
+    palette: Annotated[tuple[tuple[Count, Count, Count], ...], Meta(max_length=64)] = ()
+    """The colours in which pictures are learned; empty if their levels are degrees of brightness."""
     originals: tuple[Array, ...] = ()
     """The file of each example as it is; large pictures are made smaller."""
     original_rates: tuple[Count, ...] = ()
@@ -343,7 +345,7 @@ class TrainingSamples(Answer, frozen=True, kw_only=True, tag="training_samples")
     seconds: float
     """Seconds of training until then."""
     artworks: Array
-    """(n, height, width, channels) uint8, or (n, samples) int16."""
+    """(n, height, width, channels) uint8, or (n, samples) int16; n is 0 if there was too little memory."""
 
 
 class SamplesCompared(Answer, frozen=True, kw_only=True, tag="samples_compared"):
@@ -438,6 +440,8 @@ AnyEvent = (
     | ModelWritten
     | EvaluationProgress
     | FileFound
+    | ArtworksPacked
+    | ModelPiece
     | Diagnosis
     | Notice
     | Finished

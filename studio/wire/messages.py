@@ -14,6 +14,7 @@ from studio.wire.commands import (
     AnyCommand,
     CompareSamples,
     ComputeBits,
+    DecodeClasses,
     DecodeLatent,
     Doctor,
     DrawPictures,
@@ -98,9 +99,13 @@ from studio.wire.records import (
 )
 from studio.wire.transfer import (
     MAX_PIECE_BYTES,
+    ArtworksPacked,
     FileFound,
     FindFile,
     KeepAlive,
+    MeasureTraining,
+    ModelPiece,
+    PackArtworks,
     StoreFile,
 )
 
@@ -108,6 +113,10 @@ __all__ = [
     "MAX_PIECE_BYTES",
     "FileFound",
     "FindFile",
+    "ArtworksPacked",
+    "MeasureTraining",
+    "ModelPiece",
+    "PackArtworks",
     "KeepAlive",
     "StoreFile",
     "URGENCY_REQUEST",
@@ -147,6 +156,7 @@ __all__ = [
     "CHUNK_SECONDS",
     "URGENCY_PLAYBACK",
     "PROTOCOL_VERSION",
+    "DecodeClasses",
     "Interpolate",
     "StreamSound",
     "LatentPoint",

@@ -1,14 +1,16 @@
 """Define the messages by which files travel between the window and an engine on another computer.
 
-A file is named by the hash of its bytes, so each is sent once.
+A file is named by the hash of its bytes, so each is sent once. For a training, an engine beside the window first makes
+one file of all prepared artworks, and the model comes back in pieces.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
 from studio.wire.records import (
     URGENCY_ADDITION,
+    URGENCY_QUEUED,
     Answer,
     Array,
     Command,
@@ -48,6 +50,26 @@ class StoreFile(Command, frozen=True, kw_only=True, tag="store_file"):
     """The bytes of the piece, (n,) uint8."""
 
 
+class PackArtworks(Command, frozen=True, kw_only=True, tag="pack_artworks"):
+    """Make one file of the artworks of a training, to be sent to another computer.
+
+    Answers: FilesExamined …, DatasetLoaded, ArtworksPacked, then one ending.
+    """
+
+    urgency: ClassVar[int] = URGENCY_QUEUED
+    source: Text
+    config: dict[str, Any]
+    """The training config, as in Train."""
+
+
+class MeasureTraining(Command, frozen=True, kw_only=True, tag="measure_training"):
+    """Measure the cost of a training where the engine runs. Answers: TrainingCost, then one ending."""
+
+    urgency: ClassVar[int] = URGENCY_ADDITION
+    config: dict[str, Any]
+    """The training config, as in Train."""
+
+
 class KeepAlive(Command, frozen=True, kw_only=True, tag="keep_alive"):
     """Tell an engine on another computer that the window is still there. It has no answer."""
 
@@ -57,3 +79,24 @@ class FileFound(Answer, frozen=True, kw_only=True, tag="file_found"):
 
     path: Text
     """Its path there. Commands may name a model by it."""
+
+
+class ArtworksPacked(Answer, frozen=True, kw_only=True, tag="artworks_packed"):
+    """Reports the file that a PackArtworks made."""
+
+    path: Text
+    file_hash: FileHash
+    size: Count
+    """Its bytes."""
+
+
+class ModelPiece(Answer, frozen=True, kw_only=True, tag="model_piece"):
+    """Carries the next piece of the file of a model that a remote training made. ModelWritten follows the last one."""
+
+    file_hash: FileHash
+    first_byte: Count
+    """The place of the piece in the file."""
+    size: Annotated[int, Meta(ge=1)]
+    """The bytes of the whole file."""
+    data: Array
+    """The bytes of the piece, (n,) uint8."""

@@ -32,6 +32,7 @@ COMMANDS = [
         end=messages.LatentPoint(latent=LATENT.astype(np.float64)),
         frames=16,
     ),
+    messages.DecodeClasses(job="r", model="m", point=messages.LatentPoint(seed=1, latent=LATENT)),
     messages.Encode(job="d", model="m", picture=PICTURES[0]),
     messages.Inpaint(
         job="i", model="m", picture=PICTURES[0], mask=PICTURES[0, ..., 0], seeds=(1, 2), temperature=(0.5,), label=0
@@ -95,6 +96,8 @@ COMMANDS = [
         job="t", name="rose.safetensors", file_hash="0f" * 16, first_byte=9, size=69, data=PICTURES.reshape(-1)[:60]
     ),
     messages.KeepAlive(job="u"),
+    messages.PackArtworks(job="v", source="/pictures", config={"family": "glow"}),
+    messages.MeasureTraining(job="w", config={"family": "glow"}),
     messages.Stop(job="f"),
     messages.Doctor(job="g"),
 ]
@@ -154,6 +157,8 @@ EVENTS = [
     messages.TrainingWaits(job="e", reason="space", text="The disk is full."),
     messages.TrainingPrepared(job="q", config={"name": "a"}, recipe_schema={"type": "object"}, plan_schema={}),
     messages.TrainingCost(job="q", step_seconds=0.5, memory=9, disk=8, parameters=7, free_memory=6),
+    messages.ArtworksPacked(job="v", path="/cache/packed/0f.safetensors", file_hash="0f" * 16, size=9),
+    messages.ModelPiece(job="e", file_hash="0f" * 16, first_byte=0, size=60, data=PICTURES.reshape(-1)[:60]),
     messages.TrainingSamples(job="e", step=3, seconds=1.5, artworks=PICTURES),
     messages.ModelWritten(job="e", name="mine", is_final=True),
     messages.SamplesCompared(job="e", step=9, samples=PICTURES, nearest=PICTURES, distances=(0.5, 1.5)),

@@ -28,6 +28,8 @@ from studio.wire.messages import (
     Inpaint,
     Interpolate,
     MakePyramid,
+    MeasureTraining,
+    PackArtworks,
     PicturesPreview,
     PrepareTraining,
     PreviewExamples,
@@ -56,6 +58,8 @@ TITLES: dict[type[AnyCommand], str] = {
     ScanFolder: "Examining a folder",
     PrepareTraining: "Trying a few steps",
     PreviewExamples: "Preview of examples",
+    PackArtworks: "Preparing artworks",
+    MeasureTraining: "Trying a few steps",
     Train: "Training",
     Evaluate: "Measuring a model",
     CompareSamples: "Looking for copies",
@@ -64,7 +68,7 @@ TITLES: dict[type[AnyCommand], str] = {
 }
 """Titles of jobs that were not added with `add_job`.
 
-Adjust and SteerTraining belong to the job that they change, and Stop is no job.
+Adjust and SteerTraining belong to the job that they change, files are sent for a job, and Stop is no job.
 """
 
 

@@ -19,6 +19,7 @@ from studio.library.storage import NotSaved
 from studio.library.work import ModelMixture, StoredArray, Work
 from studio.media import export
 from studio.media.pictures.image import FileRefused, open_picture, read_bytes
+from studio.media.preparation import Palette
 from studio.wire.messages import Array, PicturesPreview
 
 ArtworkKind = Literal["picture", "sound"]
@@ -92,6 +93,11 @@ class BatchRun:
     sharpening: Sharpening = field(default_factory=Sharpening, kw_only=True)
     artwork_kind: ArtworkKind = "picture"
     mix: ModelMixture | None = None
+    palette: Palette = ()
+    """The palette of the model; empty if it has none."""
+    canvas_size: tuple[int, int] | None = None
+    """(height, width) of pictures that do not have the model's own size."""
+    seamless: bool = False
 
     def with_settings(self, temperature: float, share: float | None) -> "BatchRun":
         """Return the run with another temperature and share."""
@@ -124,9 +130,12 @@ class BatchRun:
             seed=cell.seed,
             temperature=(self.temperature if by.temperature is None else by.temperature,),
             label=self.label_of(cell),
+            palette=self.palette,
             temperature_map=by.temperature_map,
             **self.sharpening.to_record(),
             mix=mix,
+            canvas_size=self.canvas_size,
+            seamless=self.seamless,
             created=timestamp(),
         )
 
@@ -159,6 +168,8 @@ def write_run(run: BatchRun, cells: Sequence[Cell], name: str = "grid") -> None:
         "following": {str(cell.seed): cell.following_log_prob for cell in done if cell.following_log_prob is not None},
         "channels": stack[0].shape[2],
         "mix": msgspec.to_builtins(run.mix),
+        "palette": run.palette,
+        "canvas": [run.canvas_size, run.seamless],
         "drawn_with": _drawn_with_records(done),
     }
     with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
@@ -191,8 +202,13 @@ def read_run(name: str = "grid") -> tuple[BatchRun, tuple[Cell, ...]] | None:
             for seed in map(str, said["seeds"])
         )
         mix = msgspec.convert(said["mix"], ModelMixture | None)
+        palette = msgspec.convert(said.get("palette", ()), Palette)
+        canvas = msgspec.convert(said.get("canvas", (None, False)), tuple[tuple[int, int] | None, bool])
         artwork_kind: ArtworkKind = "sound" if sound else "picture"
-        run = BatchRun(str(model), str(digest), float(temperature), label, artwork_kind, mix, sharpening=sharpening)
+        run = BatchRun(
+            str(model), str(digest), float(temperature), label, artwork_kind, mix, palette, *canvas,
+            sharpening=sharpening,
+        )  # fmt: skip
         return run, cells
     except (FileRefused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
         return None  # only a convenience was lost: every picture can be made again from its seed

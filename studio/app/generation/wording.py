@@ -40,7 +40,7 @@ class BatchText:
         step = f"{step_text(forming, self.rows)}. " if forming is not None else ""
         text = f"{step}{done:,} of {len(cells):,} finished{f', {left} left' if left else ''}."
         if slow:
-            return f"{text} First run on this computer: preparing the fast version."
+            return f"{text} First run: preparing the fast version."
         return f"{text} {self.unfinished_text}".strip() if done else text
 
     def finished_text(self, cells: Sequence[Cell]) -> str:

@@ -71,21 +71,6 @@ class Chain(Bijection):
             before = total
 
 
-class Inverted(Bijection):
-    """Is the inverse f⁻¹ as a map of its own: forward and inverse are exchanged."""
-
-    def __init__(self, inner: Bijection) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        z = self.inner.inverse(x, c)
-        return z, -self.inner(z, c)[1]
-
-    def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        return cast(Tensor, self.inner(z, c)[0])
-
-
 class OnPart(Bijection):
     """Applies f between `outer` and its inverse: outer⁻¹ ∘ f ∘ outer, for an outer that only moves entries.
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 import torch
 
 from studio.density.autoregressive import Autoregressive
-from studio.density.canvas import BAND, Canvas
+from studio.density.canvas import Canvas
+from studio.density.seams import BAND
 from studio.engine.generation.sampling import LoadedModel
 from studio.engine.levels import DoesNotFit
+from studio.wire.messages import MAX_CANVAS_SIDE, Array
 
 
 def on_canvas(loaded: LoadedModel, size: tuple[int, int], *, seamless: bool) -> LoadedModel:
@@ -25,6 +27,18 @@ def on_canvas(loaded: LoadedModel, size: tuple[int, int], *, seamless: bool) -> 
     except ValueError as error:
         raise DoesNotFit(str(error)) from None
     return replace(loaded, model=canvas, bytes_each=_estimate_bytes(canvas))
+
+
+def suited_to(loaded: LoadedModel, picture: Array) -> LoadedModel:
+    """Return the model for pictures of the size of `picture`, if it draws any size; otherwise as it is."""
+    model = loaded.model
+    is_other = picture.ndim == 3 and picture.shape[:2] != model.shape[1:]
+    if not is_other or not isinstance(model, Autoregressive) or not model.margin:
+        return loaded
+    height, width = picture.shape[:2]
+    if max(height, width) > MAX_CANVAS_SIDE:
+        raise DoesNotFit(f"the picture is {width} × {height}, but a side has at most {MAX_CANVAS_SIDE:,} pixels")
+    return on_canvas(loaded, (height, width), seamless=False)
 
 
 def _estimate_bytes(canvas: Canvas) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from pathlib import Path
 
+from studio.engine.training import packed_artworks
 from studio.engine.training.artwork_cache import ArtworkCache
 from studio.media import dataset
 from studio.media.folder_scan import FileReport
@@ -20,10 +21,13 @@ def load_data(
     preparation: Preparation = AS_USUAL,
     store: ArtworkCache | None = None,
 ) -> Generator[FileReport | None, None, TrainingData]:
-    """Load artworks of a shape. If there is a rate, load recordings.
+    """Load artworks of a shape. If there is a rate, load recordings. Those of a packed file are prepared already.
 
     Columns of their index give the classes.
     """
+    if packed_artworks.is_packed(source):
+        yield None
+        return packed_artworks.unpack_artworks(source)
     if rate:
         return (yield from audio_dataset.load_recordings_in_steps(source, rate, labels, preparation, store))
     return (yield from dataset.load_dataset_in_steps(source, shape, preparation, store))

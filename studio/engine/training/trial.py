@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import torch
 
+from studio import zoo
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.engine.device import ComputeDevice, free_memory
 from studio.engine.events import EventSteps
@@ -40,7 +41,7 @@ CHECKPOINT_COPIES = 4
 
 
 def prepare_training(command: wire.PrepareTraining, device: ComputeDevice) -> EventSteps:
-    """Return the config of a training and measure its cost. Raises BadTrainingConfig."""
+    """Return the config of a training and measure its cost if that is asked. Raises BadTrainingConfig."""
     config = yield from _make_config(command)
     yield wire.TrainingPrepared(
         job=command.job,
@@ -48,10 +49,20 @@ def prepare_training(command: wire.PrepareTraining, device: ComputeDevice) -> Ev
         recipe_schema=msgspec.json.schema(type(config.recipe)),
         plan_schema=msgspec.json.schema(TrainingPlan),
     )
+    if command.measures:
+        yield from _measure_cost(command.job, config, device)
+
+
+def measure_training(command: wire.MeasureTraining, device: ComputeDevice) -> EventSteps:
+    """Measure the cost of a training of which another computer has the artworks."""
+    yield from _measure_cost(command.job, msgspec.convert(command.config, TrainingConfig), device)
+
+
+def _measure_cost(job: str, config: TrainingConfig, device: ComputeDevice) -> EventSteps:
     weights = measure_weights(config)
     free = free_memory(device.torch_device)
     cost = wire.TrainingCost(
-        job=command.job,
+        job=job,
         step_seconds=0.0,
         memory=WEIGHT_COPIES * weights + (FIRST_STEP_MEMORY if device.torch_device.type == "cpu" else 0),
         disk=weights * (CHECKPOINT_COPIES * (KEPT_CHECKPOINTS + 1) + 2),  # the best average, and the model
@@ -68,7 +79,7 @@ def measure_weights(config: TrainingConfig) -> int:
     """Return the bytes of a model's weights; 0 if it cannot be built. It is built without memory to find out."""
     try:
         with torch.device("meta"):
-            model = config.recipe.build(config.shape, config.levels)
+            model = zoo.build_model(config.recipe, config.shape, config.levels, indexed=config.indexed)
     except ValueError:  # the run itself reports the reason
         return 0
     return sum(p.numel() * BYTES_EACH for p in model.parameters())
@@ -82,10 +93,13 @@ def _make_config(command: wire.PrepareTraining) -> Generator[None, None, Trainin
         config = configs.config_for_data(
             "model", source, command.family, command.preset, command.shape, command.sample_rate
         )
+        if command.palette_size:
+            config = configs.with_palette_size(config, command.palette_size)
     config = configs.with_changes(config, command.recipe, command.plan, command.preparation, command.augmentation)
     if config.preparation.folders_as_classes:
         classes = yield from dataset.find_classes(source)
         config = configs.with_classes(config, len(classes))
+    configs.check_palette(config)
     return config
 
 

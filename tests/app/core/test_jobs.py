@@ -43,6 +43,8 @@ JOBS: dict[type[AnyCommand], AnyCommand] = {
     wire.ScanFolder: wire.ScanFolder(job="scan-1", source=""),
     wire.PrepareTraining: wire.PrepareTraining(job="prepare-1", source="", family="", preset="", shape=(3, 8, 8)),
     wire.PreviewExamples: wire.PreviewExamples(job="examples-1", source="", config={}),
+    wire.PackArtworks: wire.PackArtworks(job="packing-1", source="", config={}),
+    wire.MeasureTraining: wire.MeasureTraining(job="measure-1", config={}),
     wire.Train: wire.Train(job="train-1", source="", run_folder="", config={}),
     wire.MakePyramid: wire.MakePyramid(job="pyramid-1", base="tiny", upsampler="ink", source="", name="large"),
     wire.Evaluate: wire.Evaluate(job="evaluate-1", model="tiny", source=""),
@@ -74,7 +76,7 @@ def entries(window: AppState) -> list[JobStatus]:
 
 def test_every_command_is_tested() -> None:
     """Every command has a title, except those that belong to other jobs."""
-    belong_to_others = {wire.Adjust, wire.SteerTraining, wire.Stop}
+    belong_to_others = {wire.Adjust, wire.SteerTraining, wire.Stop, wire.FindFile, wire.StoreFile, wire.KeepAlive}
     assert set(JOBS) == set(typing.get_args(AnyCommand)) - belong_to_others == set(queues.TITLES)
 
 

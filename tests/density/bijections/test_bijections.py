@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.density.bijections.bijection import Bijection, Chain, Flattened, Inverted, OnPart
+from studio.density.bijections.bijection import Bijection, Chain, Flattened, OnPart
 from studio.density.bijections.coupling import Additive, Affine, ChannelCoupling, MaskedCoupling, checkerboard
 from studio.density.bijections.linear import ActNorm, BatchNorm, InvertibleConv, Squeeze
 from studio.density.bijections.vector_transforms import DiagonalScale, OddEven
@@ -46,7 +46,6 @@ CASES = {
     "1x1, PLU": lambda: InvertibleConv(2),
     "squeeze, plain": lambda: Squeeze("plain"),
     "squeeze, diagonal": lambda: Squeeze("diagonal"),
-    "inverted": lambda: Inverted(ChannelCoupling(True, net(1, 2), Affine(1.0))),
     "within": lambda: OnPart(Squeeze("diagonal"), ChannelCoupling(False, net(2, 4), Affine(1.0)), part=0.5),
     "chain": lambda: Chain([InvertibleConv(2), started_actnorm(), OnPart(Squeeze(), InvertibleConv(8))]),
     "chain in a chain": lambda: Chain(

@@ -67,7 +67,7 @@ class FirstLaunchPage(QScrollArea):
         self.cards.setVisible(bool(cards))
         self.open.setVisible(bool(cards))
         self._under.setText(
-            "Pick one and press Generate. Everything happens on this computer."
+            "Pick one and press Generate. Everything happens on your own computers."
             if cards
             else "No trained model is here yet. Add one, or train one on a folder of yours."
         )

@@ -161,7 +161,8 @@ class Rewind(State):
             return None
         rest = tuple(pixel for pixel in marker.fixed_pixels if (pixel.row, pixel.column) != (row, column))
         if colour is not None:
-            near = colours.nearest_level_colour(colour, base.trained.card.levels)
+            card = base.trained.card
+            near = colours.nearest_model_colour(colour, card.levels, card.palette)
             rest = (*rest, FixedPixel(row, column, near))
         return Marker(marker.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
 
@@ -180,8 +181,10 @@ class Rewind(State):
             seed=seed,
             temperature=(temperature,),
             label=label,
+            palette=base.trained.card.palette,
             **sharpening.to_record(),
             mix=mix,
+            canvas_size=base.artwork.work.canvas_size,
             redrawn=rewound,
             created=timestamp(),
         )
@@ -197,7 +200,15 @@ class Rewind(State):
         if made.latent is not None or any(made.sliders) or changed_while_drawn:  # it was not made by a seed alone
             return False
         was_made, will_be = (
-            (each.model_hash, each.seed, each.temperature, each.label, each.mix, Sharpening.of_work(each))
+            (
+                each.model_hash,
+                each.seed,
+                each.temperature,
+                each.label,
+                each.mix,
+                each.seamless,
+                Sharpening.of_work(each),
+            )
             for each in (made, work)
         )
         return (
@@ -251,7 +262,7 @@ class Rewind(State):
             self._queue.add_job(job, f"{base.trained.card.title}: continued from row {rewound.row}", 1)
             self.working.set(True)
             if free.all():
-                return Sample(job=job, **shared)
+                return Sample(job=job, canvas_size=work.canvas_size, **shared)
             return Inpaint(job=job, picture=picture, mask=free, **shared)
 
         self._request.ask(question)

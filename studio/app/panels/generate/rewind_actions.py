@@ -116,7 +116,9 @@ class RewindActions(State):
         work = artwork.work
         trained = self._models.find_or_report_maker(work)
         if trained is not None:
-            take = self._takes.find_same(work) or Artwork(to_model_shape(artwork.array, trained), work)
+            take = self._takes.find_same(work) or Artwork(
+                to_model_shape(artwork.array, trained, work.canvas_size), work
+            )
             name = take.name or self._takes.add_take(take)
             self._change(
                 "restore the work",

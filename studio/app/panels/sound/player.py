@@ -267,7 +267,7 @@ class SoundPlayer(State):
         if self.made_seconds <= self.live_generation.begin_seconds:
             return f"{self._start_text} once the model has begun."
         if not self.speed.get():
-            return f"First run on this computer: preparing the fast version. Then {self._start_text.lower()}."
+            return f"First run: preparing the fast version. Then {self._start_text.lower()}."
         return f"{self._start_text} in a moment."
 
     @property

@@ -46,6 +46,13 @@ class Curve(State):
         return self._rows[: self._count, 2]
 
     @property
+    def points(self) -> list[CurvePoint]:
+        """Return all points as they were added."""
+        held_out = dict(self._held_out)
+        steps = [int(step) for step in self.steps]
+        return [(step, float(bits), held_out.get(step)) for step, bits in zip(steps, self.training, strict=True)]
+
+    @property
     def held_out(self) -> Array:
         """Return step and bits per dimension of held-out artworks, (n, 2)."""
         return np.array(self._held_out, float).reshape(-1, 2)

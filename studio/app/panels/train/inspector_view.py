@@ -1,8 +1,9 @@
 """Shows the settings of the next training or the actions of a run, and the past runs."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLineEdit
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLineEdit, QWidget
 
+from studio.app.engine.computers import computer_name
 from studio.app.panels.train import costs, wording
 from studio.app.panels.train.form_view import make_form
 from studio.app.panels.train.preparation_view import PreparationSection
@@ -104,6 +105,7 @@ class ModelSection(Column):
         set_tooltip(self.name, "Choose a name for the model")
         self.family = ChoiceField(theme, "Family", "Choose what you want to do with the model")
         self.start = ChoiceField(theme, "Start from", "Begin from a trained model instead of from nothing")
+        self.computer = ChoiceField(theme, "Where", "Choose the computer that learns. The files stay here")
         self.preset = SegmentedControl(
             theme,
             "Size of the model",
@@ -111,7 +113,7 @@ class ModelSection(Column):
             tooltip="Choose how large the model is. Larger ones learn more and take longer",
             tight=True,
         )
-        for field in (self.family, self.start):
+        for field in (self.family, self.start, self.computer):
             field.setSizeAdjustPolicy(ChoiceField.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             field.setMinimumContentsLength(8)
         self.cost = Label("", "strong", wrap=True)
@@ -127,7 +129,11 @@ class ModelSection(Column):
         self.ending_note = Label("", "note", wrap=True)
         self.add_section("Model")
         self.rows.addLayout(make_form(theme, [("Name", self.name), ("Family", self.family), ("Start", self.start)]))
-        self.add_widgets(self.preset, self.cost, self.measured, self.recipe)
+        self._where = QWidget()
+        where = make_form(theme, [("Where", self.computer)])
+        where.setContentsMargins(0, 0, 0, 0)
+        self._where.setLayout(where)
+        self.add_widgets(self._where, self.preset, self.cost, self.measured, self.recipe)
         self.add_section("When to stop")
         self.add_widgets(self.ending, self.ending_note)
         bind(self, settings.title, self._show_name)
@@ -142,6 +148,8 @@ class ModelSection(Column):
         bind(self, settings.preset, self.preset.show_choice, self.preset.chosen, settings.choose_preset)
         bind(self, settings.presets, self._show_presets)
         bind_all(self, (settings.cost, settings.prepared, settings.fault), self._show_cost)
+        self.computer.activated.connect(lambda place: settings.choose_computer(self.computer.itemData(place)))
+        bind_all(self, (state.computers.hosts, settings.computer), self._show_computers)
         bind(self, settings.stops_early, self._show_ending, self.ending.chosen, self._choose_ending)
 
     def _show_name(self, _: object) -> None:
@@ -178,22 +186,33 @@ class ModelSection(Column):
     def _choose_start(self, place: int) -> None:
         self._state.settings.choose_start(self.start.itemData(place))
 
+    def _show_computers(self, _: object) -> None:
+        hosts = self._state.computers.hosts.get()
+        self._where.setVisible(bool(hosts))
+        self.computer.clear()
+        for host in ("", *hosts):
+            self.computer.addItem(computer_name(host), host)
+        self.computer.setCurrentIndex(max(0, self.computer.findData(self._state.settings.computer.get())))
+
     def _show_cost(self, _: object) -> None:
         settings = self._state.settings
         cost = settings.cost.get()
+        host = settings.computer.get()
         fault = settings.fault.get()
         self.cost.setVisible(cost is not None)
         words = ""
         if fault:
             words = fault
         elif cost is None:
-            words = "Trying a few steps …" if self._state.folder.report.get() is not None else ""
+            place = f" on {host}" if host else ""
+            words = f"Trying a few steps{place} …" if self._state.folder.report.get() is not None else ""
         elif cost.memory > cost.free_memory:
             self.cost.setText(f"{costs.size_text(cost.memory)} memory")
             words = f"{costs.size_text(cost.free_memory)} are free. Choose a smaller size."
         else:
             self.cost.setText(costs.cost_text(settings.seconds, cost.memory, cost.disk))
-            words = f"For {settings.steps:,} steps, as measured here · {cost.parameters:,} weights"
+            place = f"on {host}" if host else "here"
+            words = f"For {settings.steps:,} steps, as measured {place} · {cost.parameters:,} weights"
         self.measured.setText(words)
         self.measured.setVisible(bool(words))
 

@@ -64,6 +64,8 @@ class PastRuns(State):
             raise outcome
         else:
             kept = "Its model is kept." if run.outcome is not None else "It is in the bin."
+            if run.place is not None:
+                kept = f"{kept} Its checkpoints stay on {run.place.computer}."
             text = f'Deleted the run "{run.config.title}". {kept}'
             self._messages.show_message(text, "info", ("Undo", lambda: self._bring_back(outcome, run)))
 

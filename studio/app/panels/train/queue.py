@@ -26,6 +26,8 @@ class QueuedTraining:
     """The folder to learn from."""
     start_model: str = ""
     """The trained model to start from; empty to begin from nothing."""
+    computer: str = ""
+    """The other computer that trains it; empty for this one."""
 
     @property
     def name(self) -> str:
@@ -39,7 +41,8 @@ class QueuedTraining:
         """Return whether both learn the same from the same folder, whatever their names are."""
         unnamed = {"name": "", "title": ""}
         mine, theirs = ({**one.config, **unnamed} for one in (self, other))
-        return (mine, self.source, self.start_model) == (theirs, other.source, other.start_model)
+        mine_of = (self.source, self.start_model, self.computer)
+        return (mine, mine_of) == (theirs, (other.source, other.start_model, other.computer))
 
 
 class TrainingQueue(State):
@@ -123,7 +126,7 @@ class TrainingQueue(State):
     def begin(self, training: QueuedTraining) -> None:
         """Begin a training. None may be at work."""
         self.begins.emit()
-        self._run.start(training.config, training.source, training.start_model)
+        self._run.start(training.config, training.source, training.start_model, training.computer)
 
     def begin_next(self, name: str = "") -> None:
         """Begin a waiting training, by default the next one, unless another is at work."""
@@ -132,7 +135,7 @@ class TrainingQueue(State):
         if removed is not None:
             training, _ = removed
             config = with_free_name(training.config, training.title, self.taken_names)
-            self._beginning = QueuedTraining(config, training.source, training.start_model)
+            self._beginning = QueuedTraining(config, training.source, training.start_model, training.computer)
             self.begin(self._beginning)
 
     def _follow_start(self) -> None:
@@ -197,7 +200,12 @@ class TrainingQueue(State):
         """Return the waiting trainings as plain data, with one that began but has not taken a step."""
         begun = () if self._beginning is None else (self._beginning,)
         return [
-            {"config": training.config, "source": training.source, "start_model": training.start_model}
+            {
+                "config": training.config,
+                "source": training.source,
+                "start_model": training.start_model,
+                "computer": training.computer,
+            }
             for training in (*begun, *self.waiting.get())
         ]
 
@@ -230,10 +238,11 @@ def _read(stored: Any) -> QueuedTraining | None:
         config = of_type(dict, stored["config"])
         family = config["recipe"]["family"]
         figures = (*config["shape"], config["sample_rate"], config["plan"]["steps"])
-        texts = (config["name"], config["title"], family, stored["source"], stored["start_model"])
+        computer = stored.get("computer", "")
+        texts = (config["name"], config["title"], family, stored["source"], stored["start_model"], computer)
         for kind, values in ((int, figures), (str, texts)):
             for value in values:
                 of_type(kind, value)
     except (KeyError, TypeError):
         return None
-    return QueuedTraining(config, stored["source"], stored["start_model"])
+    return QueuedTraining(config, stored["source"], stored["start_model"], computer)

@@ -1,25 +1,29 @@
 """Runs one training in the engine: starts, pauses and resumes it, and holds its curve and samples."""
 
+import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
+from studio.app.panels.train.artwork_sender import ArtworkSender
 from studio.app.panels.train.curve import Curve
 from studio.app.panels.train.forecast import StopRule
 from studio.app.panels.train.gauge import Verdict, judge
+from studio.app.panels.train.remote_record import RemoteRunRecord
+from studio.app.panels.train.shown_run import ShownRun
 from studio.library import runs, storage
-from studio.library.card import PIXEL_BY_PIXEL
-from studio.library.runs import ComparedSamples, RunSamples, RunSummary
+from studio.library.runs import ComparedSamples, RunConfig, RunPlace, RunSamples, RunSummary
 from studio.wire.messages import (
     AnyEvent,
     DatasetLoaded,
     Failed,
     FilesExamined,
+    ModelPiece,
     ModelWritten,
     Notice,
     SamplesCompared,
@@ -39,36 +43,6 @@ SOUND_SEEDS = (1, 2, 3)
 ACTIVE: tuple[Phase, ...] = ("starting", "running", "waiting", "pausing", "finishing")
 
 
-@dataclass(frozen=True)
-class ShownRun:
-    """Describes the run that the panel shows."""
-
-    folder: Path
-    title: str
-    name: str
-    family: str
-    shape: tuple[int, ...]
-    sample_rate: int
-    steps: int
-    source: str
-    """The folder that it learns from; empty if unknown."""
-    evaluate_every: int = 0
-    patience: int = 0
-    """As in the plan of the training; 0 if unknown."""
-
-    @property
-    def things(self) -> str:
-        """Return the word for its artworks: `pictures` or `sounds`."""
-        return "pictures" if len(self.shape) == 3 else "sounds"
-
-    @property
-    def play_panel(self) -> str:
-        """Return the panel in which the model is best played with."""
-        if self.sample_rate:
-            return "sound"
-        return "complete" if self.family in PIXEL_BY_PIXEL else "explore"
-
-
 class TrainingProcess(State):
     """Holds the run that the panel shows, and controls it while it is at work."""
 
@@ -82,7 +56,13 @@ class TrainingProcess(State):
     ended = Signal()
     """Emitted when the run is no longer at work."""
 
-    def __init__(self, engine: EngineProtocol, parent: QObject | None = None) -> None:
+    def __init__(self, engine: EngineProtocol, remote_engine: EngineProtocol, parent: QObject | None = None) -> None:
+        """Create the state without a run.
+
+        Arguments
+            engine: the engine that trains on this computer
+            remote_engine: the engine that trains on another one
+        """
         super().__init__(parent)
         self.phase: Value[Phase] = Value("none", self)
         self.shown: Value[ShownRun | None] = Value(None, self)
@@ -95,6 +75,8 @@ class TrainingProcess(State):
         """Files that were read for the training that is starting."""
         self.is_loaded: Value[bool] = Value(False, self)
         """Whether all of them are read."""
+        self.bytes_sent: Value[tuple[int, int]] = Value((0, 0), self)
+        """The bytes of the artworks that have arrived on another computer, and all bytes; zeros before the first."""
         self.wait: Value[TrainingWaits | None] = Value(None, self)
         """Why the run waits; None if it does not."""
         self._awaited_phase: Phase = "running"
@@ -118,18 +100,41 @@ class TrainingProcess(State):
         self.is_lost = False
         """Whether the engine died while it was at work."""
         self._steer_number = 0
-        self._engine = engine
-        self._request = Request(engine, "training", "single", self)
-        self._request.progressed.connect(self._receive)
-        self._request.answered.connect(lambda _: self._end("finished"))
-        self._request.stopped.connect(lambda: self._end("paused"))
-        self._request.failed.connect(self._show_failure)
-        self._request.lost.connect(self._show_loss)
+        self._local_engine = self._engine = engine
+        self._remote_engine = remote_engine
+        self._local_request = self._request = Request(engine, "training", "single", self)
+        self._remote_request = Request(remote_engine, "remote-training", "single", self)
+        for request in (self._local_request, self._remote_request):
+            request.progressed.connect(self._receive)
+            request.answered.connect(lambda _: self._finish())
+            request.stopped.connect(lambda: self._end("paused"))
+            request.failed.connect(self._show_failure)
+            request.lost.connect(self._show_loss)
+        self._sender = ArtworkSender(engine, remote_engine, self)
+        self._sender.progressed.connect(self._receive)
+        self._sender.sending.connect(lambda sent, size: self.bytes_sent.set((sent, size)))
+        self._sender.stopped.connect(lambda: self._end("paused"))
+        self._sender.failed.connect(self._show_failure)
+        self._sender.lost.connect(self._show_loss)
+        self._sender.sent.connect(self._train_remotely)
+        self._remote_command: Callable[[str, str], Train] | None = None
+        """Makes the command of a remote training from a job's name and the path of its artworks there."""
+        self._record = RemoteRunRecord(self)
+        self._record.model_saved.connect(self._note_saved_model)
+        self._record.model_refused.connect(self._show_refused_model)
+        self._ends_when_saved = False
+        """Whether the training has ended, and its model is being saved here."""
 
     @property
     def is_active(self) -> bool:
         """Return whether a training is at work."""
         return self.phase.get() in ACTIVE
+
+    @property
+    def is_remote(self) -> bool:
+        """Return whether another computer trains the visible run."""
+        shown = self.shown.get()
+        return shown is not None and shown.place is not None
 
     @property
     def copied(self) -> tuple[bool, ...]:
@@ -151,44 +156,18 @@ class TrainingProcess(State):
     def job(self) -> str:
         return self._request.job
 
-    def start(self, config: dict[str, Any], source: str, start_model: str) -> None:
-        """Start a new run."""
+    def start(self, config: dict[str, Any], source: str, start_model: str, computer: str = "") -> None:
+        """Start a new run, on another computer if one is named."""
+        place = RunPlace(computer, f"{config['name']}-{secrets.token_hex(4)}") if computer else None
         folder = storage.home_folder("runs") / config["name"]
-        self._show(
-            ShownRun(
-                folder,
-                config["title"],
-                config["name"],
-                config["recipe"]["family"],
-                tuple(config["shape"]),
-                config["sample_rate"],
-                config["plan"]["steps"],
-                source,
-                config["plan"].get("evaluate_every", 0),
-                config["plan"].get("patience", 0),
-            )
-        )
+        self._show(ShownRun.of(folder, msgspec.convert(config, RunConfig), source, place))
         self._train(folder, config, source, start_model)
 
     def show_run(self, run: RunSummary, samples: list[RunSamples], compared: ComparedSamples | None) -> None:
         """Show a past run from its folder."""
         if self.is_active:
             return
-        config = run.config
-        self._show(
-            ShownRun(
-                run.folder,
-                config.title,
-                config.name,
-                str(config.recipe.get("family", "")),
-                config.shape,
-                config.sample_rate,
-                int(config.plan.get("steps", 0)),
-                run.source,
-                int(config.plan.get("evaluate_every", 0)),
-                int(config.plan.get("patience", 0)),
-            )
-        )
+        self._show(ShownRun.of(run.folder, run.config, run.source, run.place))
         self.samples = samples
         self.curve.show_points(run.curve)
         self.step.set(run.step)
@@ -229,9 +208,14 @@ class TrainingProcess(State):
 
     def pause(self) -> None:
         """Save the run and pause it. Its memory is freed."""
-        if self.phase.get() in ("starting", "running", "waiting"):
-            self.phase.set("pausing")
+        if self.phase.get() not in ("starting", "running", "waiting"):
+            return
+        self.phase.set("pausing")
+        if self._request.job:
             self._request.stop()
+        else:  # its artworks are on their way to another computer
+            self._sender.cancel()
+            self._end("paused")
 
     def finish(self) -> None:
         """End the training and keep the best model."""
@@ -273,21 +257,42 @@ class TrainingProcess(State):
         self.is_lost = False
         self.files_read.set(0)
         self.is_loaded.set(False)
+        self.bytes_sent.set((0, 0))
         self.progress.set(None)
         self.phase.set("starting")
-        self._request.ask(
-            lambda job: Train(
+        shown = self.shown.get()
+        place = shown.place if shown is not None else None
+
+        def command(job: str, data: str) -> Train:
+            return Train(
                 job=job,
-                source=source,
-                run_folder=str(folder),
+                source=data,
+                run_folder=str(folder) if place is None else place.folder,
                 config=config,
                 start_model=start_model,
                 force=force,
                 only_export=only_export,
                 sample_seeds=SOUND_SEEDS if config.get("sample_rate") else PICTURE_SEEDS,
+                is_remote=place is not None,
             )
-        )
-        self.began.emit()
+
+        if place is None:
+            self._engine, self._request = self._local_engine, self._local_request
+            self._request.ask(lambda job: command(job, source))
+            self.began.emit()
+        else:
+            self._engine, self._request = self._remote_engine, self._remote_request
+            self._remote_engine.use_computer(place.computer)
+            self._remote_command = command
+            self._record.open(folder, place, config, source, self.curve.points)
+            self._sender.send(source, config)
+
+    def _train_remotely(self, data: str) -> None:
+        """Train on another computer, whose file `data` holds the artworks."""
+        command = self._remote_command
+        if command is not None:
+            self._request.ask(lambda job: command(job, data))
+            self.began.emit()
 
     def _show(self, shown: ShownRun | None) -> None:
         self.samples = []
@@ -310,6 +315,7 @@ class TrainingProcess(State):
             TrainingWaits: self._follow_wait,
             TrainingSamples: self._add_samples,
             SamplesCompared: self._show_compared,
+            ModelPiece: self._record.add_piece,
             ModelWritten: self._note_model,
             Notice: lambda notice: self.message.emit(notice.text, "info") if self.progress.get() else None,
         }
@@ -322,6 +328,8 @@ class TrainingProcess(State):
         self.step.set(event.step)
         self.seconds.set(event.seconds)
         self.curve.add_point(event.step, event.loss, event.held_out)
+        if self.is_remote:
+            self._record.add_progress(event)
         if event.held_out is not None:
             self._judge()
         self.progress.set(event)
@@ -340,18 +348,49 @@ class TrainingProcess(State):
         self.message.emit(event.text, "warn" if event.reason else "info")
 
     def _add_samples(self, event: TrainingSamples) -> None:
+        self.sampling.set(False)
+        if not len(event.artworks):
+            return
         self.samples = [one for one in self.samples if one.step < event.step]
         self.samples.append(RunSamples(event.step, event.seconds, event.artworks))
-        self.sampling.set(False)
+        if self.is_remote:
+            self._record.add_samples(self.samples[-1])
         self.samples_changed.emit()
 
     def _show_compared(self, event: SamplesCompared) -> None:
-        self.compared.set(ComparedSamples(event.step, event.samples, event.nearest, event.distances))
+        compared = ComparedSamples(event.step, event.samples, event.nearest, event.distances)
+        self.compared.set(compared)
+        if self.is_remote:
+            self._record.add_compared(compared)
         self._judge()
 
     def _note_model(self, event: ModelWritten) -> None:
-        self.model_written.emit(event.name, event.is_final)
+        if self.is_remote:
+            self._record.save_model(event.name, event.is_final)
+        else:
+            self._note_saved_model(event.name, event.is_final)
+
+    def _note_saved_model(self, name: str, is_final: bool) -> None:
+        self.model_written.emit(name, is_final)
         self.publishing.set("")
+        if self._ends_when_saved:
+            self._end("finished")
+
+    def _show_refused_model(self, why: str) -> None:
+        """Show that the model of another computer could not be saved here."""
+        self.publishing.set("")
+        if self._ends_when_saved:
+            self.fault.set(f"{why} The run there is kept.")
+            self._end("failed")
+        else:
+            self.message.emit(why, "failed")
+
+    def _finish(self) -> None:
+        """End the run; one on another computer once its model is saved here."""
+        if self._record.is_saving_model:
+            self._ends_when_saved = True
+        else:
+            self._end("finished")
 
     def _show_rule(self, phase: Phase) -> None:
         """Tell the curve how the run will end, unless it has ended."""
@@ -372,11 +411,21 @@ class TrainingProcess(State):
 
     def _show_loss(self, why: str) -> None:
         self.is_lost = True
+        shown = self.shown.get()
+        place = shown.place if shown is not None else None
+        happened = "The training stopped unexpectedly."
+        if place is not None and self.is_begun:
+            happened = f'The connection to "{place.computer}" was lost.'
+        elif place is not None:
+            happened = why
         kept = "What it learned until its last save is kept." if self.is_begun else "Nothing was learned yet."
-        self.fault.set(f"The training stopped unexpectedly. {kept}")
+        self.fault.set(f"{happened} {kept}")
         self._end("failed")
 
     def _end(self, phase: Phase) -> None:
+        self._ends_when_saved = False
+        if self.is_remote:
+            self._record.save_progress()
         self.sampling.set(False)
         self.publishing.set("")
         self.progress.set(None)
@@ -386,3 +435,8 @@ class TrainingProcess(State):
         else:
             self.phase.set(phase)
         self.ended.emit()
+
+    def close(self) -> None:
+        """Wait until what another computer reported is written."""
+        self._sender.cancel()
+        self._record.close()

@@ -23,6 +23,7 @@ from studio.app.panels.train.queue import QueuedTraining, TrainingQueue
 from studio.app.panels.train.run import Phase, TrainingProcess
 from studio.app.panels.train.samples import ShownSamples
 from studio.app.panels.train.settings import TrainingSettings
+from studio.app.panels.train.training_computers import TrainingComputers
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import TakeStore
 from studio.library.models import InstalledModel
@@ -49,6 +50,7 @@ class TrainState(PanelState):
         jobs: JobList,
         takes: TakeStore,
         card: SoundCard,
+        computers: TrainingComputers,
     ) -> None:
         """Create the state.
 
@@ -56,6 +58,7 @@ class TrainState(PanelState):
             engine: the engine that trains. It is started when it is needed.
             release: ends this engine's process, so that its memory is free
             card: plays the samples of a sound run and the sounds of the preview
+            computers: the other computers that can train
         """
         super().__init__()
         self.models = models
@@ -63,10 +66,12 @@ class TrainState(PanelState):
         self._release = release
         self.preparation = PreparationSettings(self.change, self)
         self.folder = FolderScan(engine, lambda: self.settings.scan_options(), self)
-        self.settings = TrainingSettings(engine, models, self.folder, self.preparation, self.change, self)
+        self.computers = computers
+        self.settings = TrainingSettings(engine, models, self.folder, self.preparation, self.change, computers, self)
         self.preview = ExamplePreview(engine, self.folder, self.settings, card, messages, self)
         self.file_report = FileReport(self.folder, messages, self)
-        self.run = TrainingProcess(engine, self)
+        self.run = TrainingProcess(engine, computers.engine, self)
+        computers.busy_host = self._busy_host
         self.past = PastRuns(messages, self)
         self.comparison = RunComparison(self)
         self.samples = ShownSamples(self.run, card, messages, self)
@@ -100,6 +105,7 @@ class TrainState(PanelState):
         self.run.ended.connect(self._end_run)
         self.run.model_written.connect(self._on_model_written)
         self.run.message.connect(lambda text, severity: messages.show_message(text, severity))
+        self.run.shown.changed.connect(self.comparison.follow_run)
         self.queue.begins.connect(lambda: self.samples.scrub(None))
         self._declare(
             *self.preparation.fields,
@@ -206,7 +212,8 @@ class TrainState(PanelState):
         preparation = {**config.get("preparation", {}), "excluded": sorted(self.folder.excluded.get())}
         start = self.settings.start_model.get()
         name = start.card.name if start is not None else ""
-        return QueuedTraining({**config, "preparation": preparation}, self.folder.source.get(), name)
+        config = {**config, "preparation": preparation}
+        return QueuedTraining(config, self.folder.source.get(), name, self.settings.computer.get())
 
     def _wait_for_config(self) -> None:
         """Start as soon as there is a config, and ask for it again if nobody is working on it."""
@@ -336,6 +343,7 @@ class TrainState(PanelState):
     def _end_run(self) -> None:
         """Free the run's memory, and show how it ended."""
         self._release()
+        self.computers.release()
         self.past.refresh()
         shown = self.run.shown.get()
         if shown is None:
@@ -364,6 +372,12 @@ class TrainState(PanelState):
             self.play_requested.emit(panel, name)
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
+
+    def _busy_host(self) -> str:
+        """Return the other computer that trains now; empty if none does."""
+        shown = self.run.shown.get()
+        place = shown.place if shown is not None and self.run.is_active else None
+        return place.computer if place is not None else ""
 
     def _run_name(self) -> str:
         shown = self.run.shown.get()
@@ -397,4 +411,5 @@ class TrainState(PanelState):
         self.preview.close()
         self.file_report.close()
         self.past.close()
+        self.run.close()
         self.samples.close()

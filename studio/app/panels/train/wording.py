@@ -5,11 +5,13 @@ from collections.abc import Mapping
 
 from studio.app.core.text import time_left
 from studio.app.panels.train import gauge
+from studio.app.panels.train.costs import size_text as bytes_text
 from studio.app.panels.train.costs import span_text
 from studio.app.panels.train.curve import Curve
 from studio.app.panels.train.folder import THINGS, FolderScan
-from studio.app.panels.train.run import Phase, ShownRun, TrainingProcess
+from studio.app.panels.train.run import Phase, TrainingProcess
 from studio.app.panels.train.settings import FAMILY_USES
+from studio.app.panels.train.shown_run import ShownRun
 from studio.library.runs import RunSummary
 from studio.wire.messages import FolderExamined, TrainingProgress, WaitReason
 
@@ -72,18 +74,21 @@ def family_title(family: str) -> str:
     return next((each.title for each in FAMILY_USES if each.family == family), family)
 
 
-def size_text(shape: tuple[int, ...], sample_rate: int) -> str:
-    """Return `32 × 32 colour`, `16 kHz` or `256 samples`."""
+def size_text(shape: tuple[int, ...], sample_rate: int, palette_size: int) -> str:
+    """Return `32 × 32 colour`, `32 × 32 in 16 colours`, `16 kHz` or `256 samples`."""
     if sample_rate:
         return f"{sample_rate / 1000:g} kHz"
     if len(shape) == 1:
         return f"{shape[0]} samples"
+    if palette_size:
+        return f"{shape[2]} × {shape[1]} in {palette_size} colours"
     return f"{shape[2]} × {shape[1]} {'colour' if shape[0] == 3 else 'grey'}"
 
 
 def run_facts(shown: ShownRun) -> str:
-    """Return `Glow · 32 × 32 colour`."""
-    return f"{family_title(shown.family)} · {size_text(shown.shape, shown.sample_rate)}"
+    """Return `Glow · 32 × 32 colour`, with the other computer that trains it: `… · on ada@garden`."""
+    facts = f"{family_title(shown.family)} · {size_text(shown.shape, shown.sample_rate, shown.palette_size)}"
+    return f"{facts} · on {shown.place.computer}" if shown.place is not None else facts
 
 
 def run_row(run: RunSummary) -> str:
@@ -93,7 +98,8 @@ def run_row(run: RunSummary) -> str:
     steps = int(run.config.plan.get("steps", 0))
     state = "finished" if run.outcome is not None else "paused"
     family = family_title(str(run.config.recipe.get("family", "")))
-    return f"{family} · step {run.step:,} of {steps:,}{bits} · {state}"
+    place = f" · on {run.place.computer}" if run.place is not None else ""
+    return f"{family} · step {run.step:,} of {steps:,}{bits} · {state}{place}"
 
 
 def figures(run: TrainingProcess, now: datetime.datetime) -> list[tuple[str, str]]:
@@ -200,6 +206,8 @@ def _stop_text(curve: Curve) -> str:
 
 def _reading_text(run: TrainingProcess) -> str:
     """Return how many files a training has read, and what follows."""
+    if run.bytes_sent.get()[1]:
+        return _sending_text(run)
     if run.is_loaded.get():
         return "All files are read. The model is being prepared."
     following = "the best model is saved" if run.only_exports else "it begins"
@@ -207,3 +215,13 @@ def _reading_text(run: TrainingProcess) -> str:
     if not count:
         return f"Each file is read once, then {following}."
     return f"{count:,} files are read. Then {following}." if count > 1 else f"1 file is read. Then {following}."
+
+
+def _sending_text(run: TrainingProcess) -> str:
+    """Return how much of the artworks has arrived on the computer that trains."""
+    shown = run.shown.get()
+    sent, size = run.bytes_sent.get()
+    host = shown.place.computer if shown is not None and shown.place is not None else ""
+    if sent < size:
+        return f"{sent / 1e6:,.1f} of {bytes_text(size)} were sent to {host}."
+    return f"The artworks are on {host}. The model is being prepared."

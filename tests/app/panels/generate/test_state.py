@@ -87,7 +87,7 @@ def test_a_run_shows_that_its_loop_is_being_compiled(opener: Opener, engine: Fak
     write_model(two_models, make_card("rows", (3, 16, 8), family=("pixelcnn", "PixelCNN")))
     window = opener(engine)
     said = window.generate.batch.caption
-    words = "First run on this computer: preparing the fast version."
+    words = "First run: preparing the fast version."
     engine.emit_events(Ready(device="Paper", uncompiled_loops=("pixels", "sound")))
     window.generate.choose_model("tiny")
     begin(window, engine, 2)

@@ -186,7 +186,7 @@ def test_waiting_shows_its_reason(stage: SoundBench, qtbot: QtBot) -> None:
     assert player.waiting_reason.get() == "Playing starts once the model has begun."
     opened(stage, qtbot)
     stage.send_samples(0.04, speed=0.0)
-    said = "First run on this computer: preparing the fast version. Then playing starts."
+    said = "First run: preparing the fast version. Then playing starts."
     assert player.waiting_reason.get() == said
     stage.send_samples(0.5)
     assert not player.waiting_reason.get()

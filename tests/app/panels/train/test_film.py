@@ -11,7 +11,7 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
-from studio.app.panels.train.run import ShownRun
+from studio.app.panels.train.shown_run import ShownRun
 from studio.library.runs import ComparedSamples, RunSamples
 from tests.app.fake_speaker import FakeSpeaker
 

@@ -63,14 +63,14 @@ CanvasSide = Annotated[int, Meta(ge=1, le=65_535)]
 
 def sharpening_text(guidance: float, top_p: float) -> str:
     """Return guidance and top-p for the user: `guidance 1.5 and top-p 0.9`; empty if they change nothing."""
-    said = [f"guidance {guidance:g}"] if guidance else []
-    return " and ".join(said + ([f"top-p {top_p:g}"] if top_p < 1 else []))
+    said = [f"guidance {round(guidance, 2):g}"] if guidance else []
+    return " and ".join(said + ([f"top-p {round(top_p, 2):g}"] if top_p < 1 else []))
 
 
 def density_note(guidance: float, top_p: float) -> str:
     """Return what the user must know about the bits of pictures drawn so; empty if these follow the model's density."""
     said = sharpening_text(guidance, top_p)
-    return f"Drawn with {said}: not the model's own density. Bits are under the model itself." if said else ""
+    return f"{said.capitalize()}: not the model's own density. Bits are under the model itself." if said else ""
 
 
 class WavetableEnd(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from tests.app.fake_model import make_card, write_model
 from tests.app.panels.generate.test_state import made_of
 from tests.app.window_fixtures import OpenedWindow, WindowOpener, drag, settle
 
-NOTE = "Drawn with guidance 1.5 and top-p 0.9: not the model's own density. Bits are under the model itself."
+NOTE = "Guidance 1.5 and top-p 0.9: not the model's own density. Bits are under the model itself."
 PIXELS = ("gated_pixelcnn", "Gated PixelCNN")
 
 
@@ -90,16 +90,15 @@ def test_a_picture_is_continued_from_a_row_with_its_guidance(opener: Opener, eng
     sharpen(window)
     draw(window, engine)
     generate = window.generate
-    generate.parameters.sharpening.set_guidance(0.0)
-    generate.choose_model("kinds")
+    seed = generate.batch.cells.get()[1].seed
     generate.choose_model("plain")
     generate.enlarge_cell(1)
-    generate.rewind_actions.move_marker(5)  # restores the settings of the picture, unless the user has set others
+    generate.rewind_actions.move_marker(5)  # the settings of the picture are restored
     generate.parameters.sharpening.set_guidance(2.0)
     generate.rewind_actions.branch_here()
     command = engine.sent[-1]
     assert isinstance(command, Inpaint)
-    assert command.guidance == 2.0
+    assert (command.guidance, command.top_p, command.seeds) == (2.0, 0.9, (seed,))
     picture = np.full((1, 8, 8, 3), 7, np.uint8)
     engine.emit_events(
         PicturesPreview(job=command.job, first=0, pictures=picture, done=9, total=9, log_prob=(-5.0,), labels=(1,)),
@@ -108,6 +107,11 @@ def test_a_picture_is_continued_from_a_row_with_its_guidance(opener: Opener, eng
     parent, child = window.takes.takes.get()
     assert child.work.guidance == 2.0
     assert "guidance 2" in tree.take_caption(child, parent)
+    generate.rewind_actions.move_marker(6)
+    generate.rewind_actions.branch_here()
+    command = engine.sent[-1]
+    assert isinstance(command, Inpaint)
+    assert command.seeds != (seed,), "the same seed would draw the same picture again"
 
 
 def test_sliders_are_shown_for_models_that_have_them_and_the_bits_say_whose_they_are(
@@ -143,7 +147,15 @@ def test_sliders_are_shown_for_models_that_have_them_and_the_bits_say_whose_they
     sharpen(studio.state)
     draw(studio.state, studio.engine)
     generate.enlarge_cell(0)
-    assert stage.enlarged_caption.words.text().endswith(f"144 bits. {NOTE}")
+    settle()
+    caption = stage.enlarged_caption
+    assert caption.words.text().endswith("144 bits")
+    assert (caption.note.text(), caption.note.isVisibleTo(stage)) == (NOTE, True)
+    assert not caption.note.is_cut
+    generate.choose_model("plain")
+    draw(studio.state, studio.engine)
+    generate.enlarge_cell(0)
+    assert not caption.note.isVisibleTo(stage)
 
 
 def test_completions_are_drawn_with_guidance_and_say_whose_bits_they_have(window_opener: WindowOpener) -> None:

@@ -196,7 +196,8 @@ class Rewind(State):
             return False
         made = base.artwork.work
         was = made.redrawn or RedrawnFromRow(row=0)
-        if made.latent is not None or any(made.sliders) or made.has_live_settings:  # it was not made by a seed alone
+        changed_while_drawn = other(made, guidance=0.0, top_p=1.0).has_live_settings
+        if made.latent is not None or any(made.sliders) or changed_while_drawn:  # it was not made by a seed alone
             return False
         was_made, will_be = (
             (

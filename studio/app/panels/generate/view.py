@@ -193,12 +193,11 @@ class GenerateStage(QStackedWidget):
             self.setCurrentIndex(1 if self._state.batch.cells.get() else 0)
             return
         price = f" · {format_bits(large.log_prob)}" if large.log_prob is not None else ""
-        if large.artwork is not None and (note := large.artwork.work.density_note):
-            price = f"{price}. {note}"
+        note = large.artwork.work.density_note if large.artwork is not None else ""
         words = f"{large.caption} · seed {group_digits(large.seed)}{price}"
         page, caption = (self.wave_page, self.wave_caption) if large.is_sound else (self.page, self.enlarged_caption)
-        caption.show_item(words, large.artwork is not None)
-        page.view.setAccessibleDescription(words)
+        caption.show_item(words, large.artwork is not None, note)
+        page.view.setAccessibleDescription(f"{words}. {note}" if note else words)
         if large.is_sound:
             self.wave_page.show_wave(large.picture)
         else:

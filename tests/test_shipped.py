@@ -14,8 +14,8 @@ from studio.engine.levels import to_arrays, to_levels
 from studio.library import models
 from studio.library.models import InstalledModel
 from studio.wire import messages as wire
+from tests.shipped import MODEL_FILES
 
-FILES = sorted(models.shipped_folder().glob("*.safetensors"))
 EXACT = ("glow", "nice", "realnvp", "maf-mnist-28", "iaf-mnist-28")
 """Families whose couplings bring back any picture, and models with a latent that does, once others of it are tried.
 What a MAF says of a pixel can rest on hundreds before it, so that float64 alone does not hold a picture unlike all that
@@ -27,7 +27,7 @@ def jobs(request: pytest.FixtureRequest) -> JobStarter:
     return JobStarter(choose_device(request.param))
 
 
-@pytest.fixture(params=FILES, ids=lambda path: path.stem)
+@pytest.fixture(params=MODEL_FILES, ids=lambda path: path.stem)
 def shipped(request: pytest.FixtureRequest) -> InstalledModel:
     return models.find_model(str(request.param))
 

@@ -10,7 +10,7 @@ from studio.cli import command
 from studio.library import models
 from studio.library.card import Card
 from studio.library.fitting import fit_to_card
-from studio.library.work import ModelMixture, Work
+from studio.library.work import ModelMixture, Work, density_note
 from studio.media import dataset, decoder, names
 from studio.media.pictures.enlarging import Enlargement
 from studio.media.preparing import to_int16
@@ -117,6 +117,22 @@ def add_mix(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--share", type=command.share, default=0.5, help="how much the second decides, 0 to 1 (0.5)")
 
 
+def add_sharpening(sub: argparse.ArgumentParser) -> None:
+    """Add the options that sharpen what is drawn."""
+    sub.add_argument(
+        "--guidance",
+        type=command.guidance,
+        default=0.0,
+        help="how much to sharpen towards the class, 0 to 3, for models that learned with their class dropped (0)",
+    )
+    sub.add_argument(
+        "--top-p",
+        type=command.share,
+        default=1.0,
+        help="draw each pixel from its likeliest levels, whose probability is this or more, 0 to 1 (1)",
+    )
+
+
 def add_size(sub: argparse.ArgumentParser) -> None:
     """Add the options for the size of saved pictures."""
     sub.add_argument(
@@ -126,6 +142,18 @@ def add_size(sub: argparse.ArgumentParser) -> None:
         help="how much larger to save pictures: 4, 8, 16, or the longer side in pixels, as 512px (1)",
     )
     sub.add_argument("--smooth", action="store_true", help="blend the pixels of enlarged pictures (they are squares)")
+
+
+def check_sharpening(args: argparse.Namespace, card: Card) -> None:
+    """Raise WrongUse if a model has no guidance or top-p. Report what they mean for the bits."""
+    if args.guidance and not card.has_guidance:
+        raise command.WrongUse(f'"{card.title}" never learned without a class. Leave --guidance out.')
+    if args.guidance and args.mix:
+        raise command.WrongUse("A mixture of two models has no guidance. Leave --guidance or --mix out.")
+    if args.top_p < 1 and not card.can_inpaint:
+        raise command.WrongUse(f'"{card.title}" {card.sampling_text}, so it has no top-p. Leave --top-p out.')
+    if note := density_note(args.guidance, args.top_p):
+        command.print_message(note)
 
 
 def check_draws_any_size(card: Card) -> None:

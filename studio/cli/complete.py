@@ -32,6 +32,7 @@ def add(commands: command.Commands) -> None:
     sub.add_argument("-n", type=command.positive, default=8, help="how many (8)")
     arguments.add_drawing(sub, seed="of the first; the next count up (random)", label="each seed draws its own")
     arguments.add_mix(sub)
+    arguments.add_sharpening(sub)
     sub.add_argument(
         "--rank",
         choices=("whole", "following"),
@@ -68,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         raise command.WrongUse(f'"{trained.card.title}" makes sounds. A mask needs a model of pictures.')
     if not trained.card.can_inpaint:
         raise command.WrongUse(CANNOT_KEEP.format(trained.card.title))
+    arguments.check_sharpening(args, trained.card)
     seeds = arguments.seeds_of(args)
     temperature = arguments.temperature_of(args, trained.card)
     label = arguments.class_of(trained.card, args.label)
@@ -87,6 +89,8 @@ def run(args: argparse.Namespace) -> int:
         label=label,
         second_model=args.mix or "",
         share=args.share,
+        guidance=args.guidance,
+        top_p=args.top_p,
     )
     for event in command.run_job(jobs, ask):
         if isinstance(event, wire.PicturesPreview) and event.log_prob is not None:

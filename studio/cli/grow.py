@@ -85,5 +85,5 @@ def _open_picture(args: argparse.Namespace, card: Card) -> wire.Array:
             f'"{names.display_name(args.file.name)}" is {width} × {height} pixels, so it cannot grow to '
             f"{wide} × {high}. Give a larger --size."
         )
-    sized = msgspec.structs.replace(card, shape=(card.shape[0], height, width))
+    sized = msgspec.structs.replace(card, shape=(card.shown_shape[0], height, width))
     return arguments.fit_picture(array, sized, args.file)

@@ -29,6 +29,7 @@ def add(commands: command.Commands) -> None:
     sub.add_argument("-n", type=command.positive, default=1, help="how many (1)")
     arguments.add_drawing(sub, seed="of the first picture; the next count up (random)", label="each seed draws its own")
     arguments.add_mix(sub)
+    arguments.add_sharpening(sub)
     sub.add_argument(
         "--size",
         type=command.read_canvas_size,
@@ -79,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
         share=args.share,
         canvas_size=args.size,
         seamless=args.seamless,
+        guidance=args.guidance,
+        top_p=args.top_p,
     )
     kept = ResultSaver(args, folder, size)
     try:
@@ -92,7 +95,8 @@ def run(args: argparse.Namespace) -> int:
                 for seed, picture in zip(seeds[had:], event.pictures[had - event.first :], strict=False):
                     work = arguments.make_work(trained, seed, temperature, label)
                     canvas = {"canvas_size": args.size, "seamless": args.seamless}
-                    kept.add_result(picture, msgspec.structs.replace(work, mix=mix, **canvas))
+                    sharpened = {"guidance": args.guidance, "top_p": args.top_p}
+                    kept.add_result(picture, msgspec.structs.replace(work, mix=mix, **canvas, **sharpened))
                 kept.save_soon()
             elif event.done == event.total:
                 kept.add_prices(event.log_prob or ())
@@ -121,6 +125,7 @@ def _check(args: argparse.Namespace, card: Card) -> None:
         arguments.check_draws_any_size(card)
     elif args.seamless:
         raise command.WrongUse("A seamless picture needs a size. Add --size WxH, as 256x256.")
+    arguments.check_sharpening(args, card)
     if args.out is None and not args.play:
         raise command.WrongUse(command.NO_OUT_HINT)
 

@@ -83,8 +83,10 @@ class Autoregressive(Model):
         classes: number of classes that the network knows. Without a class, log p(x) is that of the even mixture of
             all, p(x) = Σ p(x | c) / classes. Encoding and decoding need a class.
         margin: the reach of the network for a model without borders, which `density.canvas` describes; else 0
+        class_dropout: the share of training pictures whose class is dropped: the network is told `dropped_class`, one
+            more class than the model has. So it also learns p(x) of all pictures, which `density.sharpening` needs
 
-    Raises ValueError if a margin leaves nothing of the pictures to learn from.
+    Raises ValueError if a margin leaves nothing of the pictures to learn from, or if there is no class to drop.
     """
 
     scales_noise = False
@@ -98,8 +100,11 @@ class Autoregressive(Model):
         conditional: Conditional,
         classes: int = 0,
         margin: int = 0,
+        class_dropout: float = 0.0,
     ) -> None:
         super().__init__(shape, levels, shape, exact=True, classes=classes)
+        if class_dropout and not classes:
+            raise ValueError("there is no class to drop; take one class or more, or a class dropout of 0")
         _, height, width = self.shape
         if height <= margin or width <= 2 * margin:
             raise ValueError(
@@ -110,6 +115,12 @@ class Autoregressive(Model):
         self.net = net
         self.conditional = conditional
         self.margin = margin
+        self.class_dropout = class_dropout
+
+    @property
+    def dropped_class(self) -> int:
+        """Return the number that stands for no class, if `class_dropout` is above 0."""
+        return self.classes
 
     def stepper(self, seen: Tensor, c: Tensor | None) -> Stepper:
         """Return the network's own stepper if it has one, else the plain one."""
@@ -138,7 +149,13 @@ class Autoregressive(Model):
         return self._log_probs(x, c).flatten(1).sum(1)
 
     def loss(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """Return the mean bits per dimension; without borders mainly those of pixels that see all in their reach."""
+        """Return the mean bits per dimension; without borders mainly those of pixels that see all in their reach.
+
+        In training the class of some pictures is dropped.
+        """
+        if self.training and self.class_dropout and c is not None:
+            is_dropped = torch.rand(c.shape, device=c.device) < self.class_dropout
+            c = c.masked_fill(is_dropped, self.dropped_class)
         if not self.margin:
             return super().loss(x, c)
         bits = self.surprisal(x, c)

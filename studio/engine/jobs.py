@@ -13,7 +13,7 @@ from studio.engine import doctor as diagnosis
 from studio.engine import errors
 from studio.engine.device import ComputeDevice, batch_that_fits
 from studio.engine.events import EventSteps
-from studio.engine.generation import canvas, encoding, inpainting, loop_finder, pricing, sampling
+from studio.engine.generation import canvas, encoding, inpainting, loop_finder, pricing, sampling, sharpening
 from studio.engine.generation.picture_job import GROUP_SIZE, PictureJob
 from studio.engine.generation.sound_job import SoundJob
 from studio.engine.levels import DoesNotFit
@@ -92,14 +92,14 @@ class JobStarter:
     def sample(self, command: wire.Sample) -> EventSteps:
         """Draw pictures in groups. Each group is previewed while it forms and scored when it is done."""
         yield None
-        loaded = self._model_of(command)
+        loaded, drawn = self._models_of(command)
         sampling.classes_for(loaded, (), command.label)
         drawing = PictureJob(
             command,
             self.device,
-            loaded,
+            drawn,
             draw=lambda seeds, temperature, entropies: sampling.draw_artworks(
-                loaded, seeds, temperature, command.label, entropies
+                drawn, seeds, temperature, command.label, entropies
             ),
             score=lambda pictures, seeds: sampling.score_artworks(loaded, pictures, seeds, command.label),
         )
@@ -108,30 +108,30 @@ class JobStarter:
     def inpaint(self, command: wire.Inpaint) -> EventSteps:
         """Complete a picture: like `sample`, with a part kept."""
         yield None
-        loaded = self._model_of(command)
+        loaded, drawn = self._models_of(command)
         keep = inpainting.levels_to_keep(loaded, command.picture, command.mask)
         sampling.classes_for(loaded, (), command.label)
         drawing = PictureJob(
             command,
             self.device,
-            loaded,
+            drawn,
             draw=lambda seeds, temperature, entropies: inpainting.draw_completions(
-                loaded, keep, seeds, temperature, command.label, entropies
+                drawn, keep, seeds, temperature, command.label, entropies
             ),
             score=lambda pictures, seeds: inpainting.score_completions(loaded, keep, pictures, seeds, command.label),
         )
         yield from self._run_adjustable(drawing)
 
-    def _model_of(self, command: wire.DrawPictures) -> sampling.LoadedModel:
-        """Return the model of a command, or the mixture of its two models, for pictures of the command's size."""
+    def _models_of(self, command: wire.DrawPictures) -> tuple[sampling.LoadedModel, sampling.LoadedModel]:
+        """Return the model of a command, which computes the bits, and the one that draws: sharpened, if requested.
+
+        It is the mixture if the command has two models. Both make pictures of the command's size.
+        """
         loaded = self.model_cache.get_model(command.model)
         if command.second_model:
             loaded = sampling.mix_loaded(loaded, self.model_cache.get_model(command.second_model))
-        if isinstance(command, wire.Inpaint):
-            return canvas.suited_to(loaded, command.picture)
-        if isinstance(command, wire.Sample) and command.canvas_size is not None:
-            return canvas.on_canvas(loaded, command.canvas_size, seamless=command.seamless)
-        return loaded
+        drawn = sharpening.sharpen_loaded(loaded, command.guidance, command.top_p)
+        return _with_size_of(command, loaded, loaded), _with_size_of(command, drawn, loaded)
 
     def adjust(self, command: wire.Adjust) -> EventSteps:
         """Change how a job draws from its next row on, or before it begins.
@@ -264,6 +264,7 @@ class JobStarter:
                 is_bound=not loaded.model.exact,
                 label=found.label,
                 log_prob_given_class=found.log_prob_given_class,
+                noise=loaded.card.noise,
             )
 
     def compute_bits(self, command: wire.ComputeBits) -> EventSteps:
@@ -353,3 +354,14 @@ def _encode_in_steps(
             return found
         yield None
     raise RuntimeError("an encoding ended without its result")
+
+
+def _with_size_of(
+    command: wire.DrawPictures, loaded: sampling.LoadedModel, priced_by: sampling.LoadedModel
+) -> sampling.LoadedModel:
+    """Return a model for pictures of a command's size. Their bits are computed by `priced_by`."""
+    if isinstance(command, wire.Inpaint):
+        return canvas.suited_to(loaded, command.picture)
+    if isinstance(command, wire.Sample) and command.canvas_size is not None:
+        return canvas.on_canvas(loaded, command.canvas_size, seamless=command.seamless, priced_by=priced_by)
+    return loaded

@@ -198,6 +198,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return self.draws_by_rows and bool(self.recipe.get("borderless"))
 
     @property
+    def has_guidance(self) -> bool:
+        """Return whether the model can sharpen towards a class: it also learned with its class dropped."""
+        return self.can_inpaint and bool(self.classes) and bool(self.recipe.get("class_dropout"))
+
+    @property
     def group_heading(self) -> str:
         """Return the one of HEADINGS below which lists show the model."""
         if self.medium == "sound":
@@ -267,6 +272,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     def held_out_text(self) -> str:
         """Return the held-out figure for the user: `2.61 bits per dimension, bound`."""
         return self.figure_text(self.metric, self.value, self.exact)
+
+    @property
+    def short_held_out_text(self) -> str:
+        """Return the same for lists, which have little room: `7.03 bits per dimension, with noise 0.1`."""
+        return f"{self.value:,.2f} {self.metric}, with noise {self.noise:g}" if self.noise else self.held_out_text
 
     def figure_text(self, metric: str, value: float, exact: bool) -> str:
         """Return one of the card's figures for the user."""

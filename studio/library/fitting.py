@@ -20,10 +20,19 @@ class FittedPicture(NamedTuple):
 
 
 def fit_to_card(
-    picture: np.ndarray, card: Card, how: Literal["crop", "fit", "pad"] = "crop", box: Box | None = None
+    picture: np.ndarray,
+    card: Card,
+    how: Literal["crop", "fit", "pad"] = "crop",
+    box: Box | None = None,
+    size: tuple[int, int] | None = None,
 ) -> FittedPicture:
-    """Fit a picture to a model of pictures, as `fit_to_shape` does, in the nearest colours of its palette."""
-    channels, height, width = card.shown_shape
+    """Fit a picture to a model of pictures, as `fit_to_shape` does, in the nearest colours of its palette.
+
+    Arguments
+        size: (height, width) if it is not the model's own
+    """
+    channels, *own_size = card.shown_shape
+    height, width = size or own_size
     fitted = fit_to_shape(picture, (channels, height, width), how, box)
     if not card.palette:
         return FittedPicture(fitted, "")

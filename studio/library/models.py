@@ -56,10 +56,13 @@ __all__ = [
 
 SHIPPED_ORDER = (
     "pixelcnnpp-brush-32",
+    "pixelcnnpp-brush-128",
     "maf-letters-32",
     "maf-letters-noise-32",
     "glow-letters-32",
     "pixelcnnpp-icons-32",
+    "pixelcnnpp-icons-128",
+    "gated-pixelcnn-materials",
     "glow-flowers-32",
     "realnvp-emoji-32",
     "pixelcnnpp-emoji-32",

@@ -50,10 +50,11 @@ def find_file(name: str, file_hash: str) -> Path | None:
     received = _path_of(name, file_hash)
     if received.is_file():
         return received
-    with contextlib.suppress(BadModel):
-        installed = models.find_model(name.removesuffix(models.MODEL_SUFFIX))
-        if installed.file_hash == file_hash:
-            return installed.path
+    for folder in (storage.home_folder("models"), models.shipped_folder()):
+        path = folder / name
+        with contextlib.suppress(BadModel):
+            if path.is_file() and models.find_model(str(path)).file_hash == file_hash:
+                return path
     return None
 
 

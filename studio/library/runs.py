@@ -20,7 +20,6 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from studio.library import earlier_keys, storage
-from studio.media.preparation import Palette
 
 SAMPLES_FOLDER = "samples"
 OUTCOME_FILE = "outcome.json"
@@ -82,7 +81,13 @@ class RunConfig(msgspec.Struct, frozen=True):
     plan: dict[str, Any]
     training_data: str = ""
     sample_rate: int = 0
-    palette: Palette = ()
+    levels: int = 256
+    indexed: bool = False
+
+    @property
+    def palette_size(self) -> int:
+        """Return the number of indexed colours; 0 if there is no palette."""
+        return self.levels if self.indexed else 0
 
 
 class RunPlace(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from studio.wire.records import (
     CanvasSide,
     Command,
     Count,
+    Guidance,
     JobId,
     ModelName,
     Seed,
@@ -44,6 +45,12 @@ class DrawPictures(Command, frozen=True, kw_only=True):
     """(height, width) float32, 0 to 1: the factor of the share at each pixel."""
     report_entropy: bool = False
     """Whether to report the entropy of each pixel before it was drawn, if the model draws pixel by pixel."""
+    guidance: Guidance = 0.0
+    """How much to sharpen towards the class, for a model that learned with its class dropped; 0 for not at all."""
+    top_p: Share = 1.0
+    """The least probability of the levels that a pixel is drawn from, the likeliest first; 1 for all levels.
+
+    Bits are computed by the model itself, without guidance and top-p."""
 
 
 class Sample(DrawPictures, frozen=True, kw_only=True, tag="sample"):

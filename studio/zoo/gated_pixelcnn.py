@@ -37,6 +37,15 @@ class GatedPixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="gated_pixelc
     classes: Annotated[
         int, Meta(ge=0, le=1000, title="Classes", description="Number of classes that the model knows")
     ] = 0
+    class_dropout: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=0.9,
+            title="Class dropout",
+            description="Share of training pictures whose class is dropped, for guidance",
+        ),
+    ] = 0.0
     borderless: Annotated[
         bool,
         Meta(
@@ -56,11 +65,13 @@ class GatedPixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="gated_pixelc
         channels = shape[0]
         head = softmax_over(channels, levels, indexed=indexed)
         inputs = channels * head.inputs_per_channel
+        told = self.classes + (self.class_dropout > 0)  # a dropped class is one more
         net = pixelcnn.GatedPixelCNNNetwork(
-            channels, inputs, head.numbers, self.width, self.layers, self.size, self.head, self.classes
+            channels, inputs, head.numbers, self.width, self.layers, self.size, self.head, told
         )
         scheduled = ScheduledNetwork(net, pixelcnn_schedule, CompiledSteppers())
-        return Autoregressive(shape, levels, scheduled, head, self.classes, net.reach if self.borderless else 0)
+        margin = net.reach if self.borderless else 0
+        return Autoregressive(shape, levels, scheduled, head, self.classes, margin, self.class_dropout)
 
 
 PRESETS = {

@@ -12,11 +12,13 @@ from studio.density.seams import OVERLAP
 from studio.zoo.gated_pixelcnn import GatedPixelCNN
 
 
-def model_of(*, classes: int = 0, levels: int = 4, channels: int = 1, borderless: bool = True) -> Autoregressive:
+def model_of(
+    *, classes: int = 0, levels: int = 4, channels: int = 1, borderless: bool = True, indexed: bool = False
+) -> Autoregressive:
     """Return a model with weights as after some training."""
     torch.manual_seed(2)
     recipe = GatedPixelCNN(width=6, layers=2, size=3, head=6, classes=classes, borderless=borderless)
-    model = recipe.build((channels, 12, 14), levels)
+    model = recipe.build((channels, 12, 14), levels, indexed=indexed)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.3 * torch.randn_like(parameter)
@@ -26,19 +28,20 @@ def model_of(*, classes: int = 0, levels: int = 4, channels: int = 1, borderless
 def framed_pixels(canvas: Canvas, z: Tensor, c: Tensor) -> Tensor:
     """Return a canvas drawn by the plain rule, pixel by pixel, with the whole network for each pixel."""
     noise = _Frame(FRAME, 0).noise_around(z)
-    seen = torch.zeros_like(noise)
+    seen = noise.new_zeros(len(z), canvas.conditional.inputs_per_channel, *noise.shape[2:])
     x = torch.zeros_like(noise, dtype=torch.uint8)
     for i, j in itertools.product(*map(range, noise.shape[2:])):
         numbers = canvas.net(seen, c)[:, :, i, j]
         drawn = canvas.conditional.draw_level(numbers, x[:, :0, i, j], noise[:, 0, i, j], torch.ones(len(z)))
         x[:, 0, i, j] = drawn
-        seen[:, 0, i, j] = canvas.conditional.network_input(x[:, 0, i, j].to(z))
+        seen[:, :, i, j] = canvas.conditional.network_input(x[:, :, i, j].to(z))
     return x[:, :, FRAME:, FRAME:-FRAME]
 
 
 @torch.no_grad()
-def test_a_canvas_is_drawn_as_its_definition_says() -> None:
-    canvas = Canvas(model_of(classes=3), 7, 9)
+@pytest.mark.parametrize("indexed", [False, True])
+def test_a_canvas_is_drawn_as_its_definition_says(*, indexed: bool) -> None:
+    canvas = Canvas(model_of(classes=3, indexed=indexed), 7, 9)
     c = torch.tensor([2])
     z = canvas.noise([5])
     assert torch.equal(canvas.decode(z, c), framed_pixels(canvas, z, c))

@@ -46,6 +46,8 @@ COMMANDS = [
         share=0.25,
         share_map=LATENT[0],
         report_entropy=True,
+        guidance=1.5,
+        top_p=0.9,
     ),
     messages.Adjust(
         job="l",

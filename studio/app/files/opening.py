@@ -60,14 +60,17 @@ def read_file(path: Path, samples: int | None = None) -> OpenedFile:
         return OpenedFile(picture)
 
 
-def to_model_shape(array: Array, trained: InstalledModel | None) -> Array:
-    """Return an artwork in the shape of the model that made it. A picture's file is in colour, and may be enlarged."""
+def to_model_shape(array: Array, trained: InstalledModel | None, canvas_size: tuple[int, int] | None = None) -> Array:
+    """Return an artwork in the shape of the model that made it, or in the size (height, width) of its canvas.
+
+    A picture's file is in colour, and may be enlarged.
+    """
     if trained is None or array.ndim != len(trained.card.shape):
         return array
     if array.ndim == 1:
         samples = trained.card.shape[0]
         return array if len(array) == samples else wavetable.cycle_of_frame(array / wavetable.FULL, samples)
-    return fit_to_card(array, trained.card).array
+    return fit_to_card(array, trained.card, size=canvas_size).array
 
 
 MAX_SECONDS = 600

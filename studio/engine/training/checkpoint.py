@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,16 @@ class CheckpointEntry(msgspec.Struct, frozen=True):
     hash: str
     step: int
     best: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class _ReadCheckpoint:
+    """Holds the contents of a checkpoint."""
+
+    tensors: dict[str, Tensor]
+    state: dict[str, Any]
+    is_intact: bool | None
+    """Whether its checksum is right; None if it has none, like those of earlier versions."""
 
 
 class DamagedRun(ValueError):
@@ -74,7 +85,7 @@ def _scan_checkpoints(folder: Path) -> list[CheckpointEntry]:
             continue
         data = _read_bytes(path)
         read = _parse_checkpoint(data)
-        if read is None or _has_checksum(data) is False or _broken_tensor(read[0]):
+        if read is None or read.is_intact is False or _broken_tensor(read.tensors):
             continue
         found.append(CheckpointEntry(path.name, len(data), storage.hash_bytes(data), int(name[2]), name[1] == "best"))
     return found
@@ -89,9 +100,9 @@ def add_checkpoint(run: Path, tensors: dict[str, Tensor], state: dict[str, Any],
     if broken := _broken_tensor(tensors):
         raise NotFiniteWeights(f"{broken} holds numbers that are not finite, so step {step} was not saved")
     folder = run / "checkpoints"
-    data = _add_checksum(
-        save({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, {_META: json.dumps(state)})
-    )
+    kept = {k: t.detach().cpu().contiguous() for k, t in tensors.items()}
+    text = json.dumps(state)
+    data = save(kept, {_META: text, _CHECKSUM: _checksum(kept, text)})
     file = f"{'best' if best else 'step'}-{step:08d}.safetensors"
     storage.write_file(folder / file, data)
     new = CheckpointEntry(file, len(data), storage.hash_bytes(data), step, best)
@@ -127,14 +138,15 @@ def load_newest(run: Path, *, best: bool = False) -> tuple[dict[str, Tensor], di
     listed = [e for e in list_checkpoints(run) if e.best == best]
     for entry in sorted(listed, key=lambda e: -e.step):
         data = _read_bytes(run / "checkpoints" / entry.file)
-        is_whole = len(data) == entry.size and storage.hash_bytes(data) == entry.hash
-        if (is_whole or _has_checksum(data)) and (read := _parse_checkpoint(data)) is not None:
-            return read
+        read = _parse_checkpoint(data)
+        is_listed = len(data) == entry.size and storage.hash_bytes(data) == entry.hash
+        if read is not None and (is_listed or read.is_intact):
+            return read.tensors, read.state
     if listed:
         for entry in sorted(_scan_checkpoints(run / "checkpoints"), key=lambda e: -e.step):  # a name may be damaged
-            data = _read_bytes(run / "checkpoints" / entry.file)
-            if entry.best == best and _has_checksum(data):
-                return _parse_checkpoint(data)
+            read = _parse_checkpoint(_read_bytes(run / "checkpoints" / entry.file))
+            if entry.best == best and read is not None and read.is_intact:
+                return read.tensors, read.state
         raise DamagedRun(
             f'None of the {len(listed)} checkpoints in "{run.name}" is intact. Begin the run again under another name.'
         )
@@ -149,45 +161,28 @@ def _read_bytes(path: Path) -> bytes:
         return b""
 
 
-def _parse_checkpoint(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Return tensors and state of a checkpoint, or None if it is damaged."""
+def _parse_checkpoint(data: bytes) -> _ReadCheckpoint | None:
+    """Return the contents of a checkpoint, or None if it cannot be read."""
     try:
         tensors = load(data)
         length = int.from_bytes(data[:8], "little")
-        state = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_META])
+        metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+        text = metadata[_META]
+        stored = metadata.get(_CHECKSUM)
+        state = json.loads(text)
     except (SafetensorError, KeyError, TypeError, ValueError):
         return None
-    return (tensors, state) if isinstance(state, dict) else None
+    if not isinstance(state, dict):
+        return None
+    return _ReadCheckpoint(tensors, state, None if stored is None else stored == _checksum(tensors, text))
 
 
-def _add_checksum(data: bytes) -> bytes:
-    """Add a checksum of the tensors and of all else in the header to the header of a checkpoint."""
-    header, tensors = _split(data)
-    header["__metadata__"][_CHECKSUM] = _checksum(header, tensors)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    return b"".join((len(text).to_bytes(8, "little"), text, tensors))
-
-
-def _has_checksum(data: bytes) -> bool | None:
-    """Return whether the checksum of a checkpoint is right; None if it has none, like those of earlier versions."""
-    try:
-        header, tensors = _split(data)
-        stored = header["__metadata__"].pop(_CHECKSUM, None)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return False
-    return None if stored is None else stored == _checksum(header, tensors)
-
-
-def _split(data: bytes) -> tuple[dict[str, Any], memoryview]:
-    """Return the header of a safetensors file, and the bytes of its tensors. Raises ValueError."""
-    end = 8 + int.from_bytes(data[:8], "little")
-    return json.loads(data[8:end]), memoryview(data)[end:]
-
-
-def _checksum(header: dict[str, Any], tensors: memoryview) -> str:
-    digest = hashlib.blake2b(json.dumps(header, sort_keys=True).encode(), digest_size=16)
-    digest.update(tensors)
+def _checksum(tensors: dict[str, Tensor], state: str) -> str:
+    """Return a BLAKE2b hash of tensors, with their names and forms, and of the state in JSON."""
+    digest = hashlib.blake2b(state.encode(errors="surrogatepass"), digest_size=16)
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

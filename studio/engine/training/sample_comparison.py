@@ -11,12 +11,12 @@ from studio.engine.events import EventSteps, with_progress
 from studio.engine.generation.picture_job import GROUP_SIZE
 from studio.engine.generation.sampling import LoadedModel, ModelCache, arrays_of_levels, recording_temperatures
 from studio.engine.levels import TrainingExamples
-from studio.engine.training.jobs import training_and_test
 from studio.engine.training.loading import load_data, without_reports
 from studio.engine.training.nearest import NearestArtworks
 from studio.engine.training.nearest_sounds import NearestRecordings
 from studio.engine.training.previews import SOUND_SECONDS
 from studio.engine.training.recordings import TrainingRecordings
+from studio.engine.training.splits import training_and_test
 from studio.library.card import Card
 from studio.media.pictures.image import FileRefused
 from studio.wire import messages as wire

@@ -112,7 +112,8 @@ class ShardBlocks:
     ) -> Generator[Pause | WaitReport | str | None, None, dict[str, Any]]:
         """Have the block with the batch of a step ready; return the place that a checkpoint must hold.
 
-        Yields Pauses while it is read, why it waits, and sentences for the user. Raises FileRefused if there is nothing to learn.
+        Yields Pauses while it is read, why it waits, and sentences for the user. Raises FileRefused if there is
+        nothing to learn.
 
         Arguments
             place: of the run, as its checkpoint holds it; None for a new run

@@ -15,8 +15,8 @@ from studio.engine.generation import encoding, inpainting, sampling
 from studio.engine.generation.sampling import ModelCache
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint
-from studio.engine.training.jobs import training_and_test
 from studio.engine.training.pyramid_export import make_pyramid
+from studio.engine.training.splits import training_and_test
 from studio.library import models
 from studio.media.dataset import load_dataset
 from studio.media.pictures.image import FileRefused
@@ -158,7 +158,7 @@ def test_classes_of_the_data_are_not_taken_for_those_of_the_base(pack: Path) -> 
     """The data of a pyramid may show other classes than those from which its base learned."""
     base = zoo.gated_pixelcnn.GatedPixelCNN(width=8, layers=2, size=3, head=8, classes=5).build((1, 8, 8), 16)
     model = Pyramid(base, zoo.upsampler.Upsampler(width=8, shared=1).build((1, 32, 32), 16))
-    for each in training_and_test(load_dataset(pack, model.shape), model):
+    for each in training_and_test(load_dataset(pack, model.shape), model, ()):
         assert isinstance(each, TrainingExamples)
         assert each.c is None
 

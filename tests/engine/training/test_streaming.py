@@ -1,6 +1,7 @@
 """Shards that hold more than fits are learned as a stream: resumed exactly, in any number of processes."""
 
 import io
+import itertools
 import os
 import threading
 import tracemalloc
@@ -9,6 +10,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -22,11 +24,11 @@ from studio.engine.training import checkpoint, shard_blocks
 from studio.engine.training.config import TrainingConfig, TrainingPlan, config_to_dict
 from studio.engine.training.distributed import ProcessGroup
 from studio.engine.training.jobs import OtherArtworks
-from studio.engine.training.shard_blocks import BACK, GONE, ShardBlocks, ShardSource
+from studio.engine.training.shard_blocks import ShardBlocks, ShardSource
 from studio.media import dataset, shard_stream, shards
 from studio.media.pictures.image import FileRefused
 from studio.media.preparation import AS_USUAL, Preparation
-from studio.media.preparing import FilePreparer
+from studio.media.preparing import FilePreparer, PreparedFile
 from studio.media.shard_stream import LanePlace, PieceReader, StreamPiece
 from studio.media.shards import ShardList, find_shards
 from studio.wire import messages as wire
@@ -211,24 +213,29 @@ class Exchange(ProcessGroup):
         return list(self._data)
 
 
-def batches(source: Path, group: ProcessGroup, steps: int = 20) -> list[torch.Tensor]:
+def batches(source: Path, group: ProcessGroup, steps: int = 20, batch: int = 8) -> list[torch.Tensor]:
     """Return the batches of the first steps."""
     found = shard_list(source)
-    config, model = CONFIG, CONFIG.recipe.build(CONFIG.shape, CONFIG.levels)
-    torch.manual_seed(0)
+    config = msgspec.structs.replace(CONFIG, plan=TrainingPlan(batch=batch))
+    model = config.recipe.build(config.shape, config.levels)
     blocks = ShardBlocks(ShardSource(found.folder, found.paths, (), ()), config, model, group)
     place = None
     batches = []
     try:
         for step in range(steps):
             place = result_of(blocks.make_ready(place, step))
-            examples = blocks._examples
-            assert isinstance(examples, shard_blocks.TrainingExamples)
-            batches.append(shard_blocks.batch_of_block(examples, place["block"], step - place["first_step"], step,
-                                                       TrainingPlan(batch=8)).x)  # fmt: skip
+            batches.append(blocks.batch(step).x)
     finally:
         blocks.close()
     return batches
+
+
+def test_a_block_grows_until_it_has_a_batch(source: Path, small_blocks: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shard_blocks, "SMALLEST_BLOCK", 0)
+    monkeypatch.setattr(shard_stream, "BLOCK_FILES", 6)
+    found = batches(source, ProcessGroup(), steps=4, batch=16)
+    assert [len(batch) for batch in found] == [16] * 4
+    assert len({row.numpy().tobytes() for batch in found for row in batch}) == 64, "no artwork came twice"
 
 
 def test_two_processes_learn_the_batches_of_one(source: Path, small_blocks: None) -> None:
@@ -260,23 +267,53 @@ def test_it_waits_for_shards_that_are_gone_and_loses_nothing(
     here.mkdir()
     for path in source.glob("*.tar"):
         os.link(path, here / path.name)
-    sentences = []
+    reasons = []
     is_moved = False
     steps = train(tmp_path / "disturbed", here)
     for event in steps:
         if isinstance(event, wire.TrainingProgress) and event.step >= 5 and not is_moved:
             here.rename(away)
             is_moved = True
-        if isinstance(event, wire.Notice):
-            sentences.append(event.text)
-            if event.text == GONE:
+        if isinstance(event, wire.TrainingWaits):
+            reasons.append(event.reason)
+            if event.reason == "folder":
                 away.rename(here)
         if isinstance(event, wire.TrainingProgress) and event.step == 20:
             break
     steps.close()
-    assert [text for text in sentences if text in (GONE, BACK)] == [GONE, BACK]
+    assert reasons == ["folder", ""]
     one, other = newest(tmp_path / "whole")[0], newest(tmp_path / "disturbed")[0]
     assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+def test_a_piece_is_whole_although_its_shards_were_gone_while_it_was_read(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shard_stream, "RETRY_SECONDS", 0.05)
+    here, away = tmp_path / "here", tmp_path / "away"
+    for folder in (here, away):
+        folder.mkdir()
+    for path in source.glob("*.tar"):
+        os.link(path, here / path.name)
+
+    def move(before: Path, after: Path) -> None:
+        for path in before.glob("*.tar"):
+            path.rename(after / path.name)
+
+    calls = itertools.count()
+
+    class Unplugged(FilePreparer):
+        def prepare(self, *words: Any, **more: Any) -> PreparedFile:
+            if next(calls) == 5:
+                move(here, away)
+                threading.Timer(0.5, move, (away, here)).start()
+            return super().prepare(*words, **more)
+
+    reader = PieceReader(shard_list(here), Unplugged(PICTURES.shape, 0, AS_USUAL), 0, frozenset())
+    piece = reader.read_piece(0, LanePlace())
+    whole = PieceReader(shard_list(source), PICTURES, 0, frozenset()).read_piece(0, LanePlace())
+    assert next(calls) > len(piece.files), "it began again"
+    assert (piece.artworks, piece.files, piece.end) == (whole.artworks, whole.files, whole.end)
 
 
 def test_a_shard_that_is_gone_or_changed_is_named_and_the_others_are_learned(source: Path, tmp_path: Path) -> None:

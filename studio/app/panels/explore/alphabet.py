@@ -12,7 +12,11 @@ from studio.app.core.request import Request
 from studio.app.files.exporting import Exporter
 from studio.app.panels.explore.rendering import RenderInput
 from studio.library import file_names
+from studio.media.export import SHEET_GAP, arrange_sheet, sheet_columns
 from studio.wire.messages import AnyCommand, AnyEvent, Array, DecodeClasses, Failed, LatentPoint, PicturesPreview
+
+BETWEEN = 64
+"""The grey between the pictures, which differs from both themes' grounds and from white letters on black."""
 
 
 class Alphabet(State):
@@ -28,6 +32,9 @@ class Alphabet(State):
         """Whether the alphabet is on the stage."""
         self.pictures: Value[tuple[Array, ...]] = Value((), self)
         """(height, width, channels) uint8 of each class; empty until all are drawn once."""
+        self.sheet: Value[Array | None] = Value(None, self)
+        """All pictures in rows, (height, width, channels) uint8; None until all are drawn once."""
+        self.pictures.changed.connect(self._arrange)
         self._wanted: RenderInput | None = None
         """The newest input, which may still wait."""
         self._asked: RenderInput | None = None
@@ -65,6 +72,18 @@ class Alphabet(State):
         self._wanted = scene
         self._request.ask(self._question)
 
+    def label_at(self, row: int, column: int) -> int | None:
+        """Return the class at a pixel of the sheet; None between the pictures."""
+        pictures = self.pictures.get()
+        if not pictures:
+            return None
+        height, width = pictures[0].shape[:2]
+        down, inside_row = divmod(row - SHEET_GAP, height + SHEET_GAP)
+        across, inside_column = divmod(column - SHEET_GAP, width + SHEET_GAP)
+        label = down * sheet_columns(len(pictures)) + across
+        is_inside = min(down, across) >= 0 and inside_row < height and inside_column < width
+        return label if is_inside and label < len(pictures) else None
+
     def export(self) -> None:
         """Ask where to save the alphabet, as single pictures or on one sheet, each with its recipe."""
         artworks = self.artworks()
@@ -88,6 +107,10 @@ class Alphabet(State):
             )
             for label, picture in enumerate(self.pictures.get())
         )
+
+    def _arrange(self, pictures: tuple[Array, ...]) -> None:
+        columns = sheet_columns(len(pictures))
+        self.sheet.set(arrange_sheet(pictures, columns, over=BETWEEN) if pictures else None)
 
     # ── the engine ───────────────────────────────────────────────────────────────────────────────
 

@@ -177,7 +177,10 @@ class ExploreState(PanelState):
 
     def _fit_to_maker(self, artwork: Artwork) -> Artwork:
         """Return an artwork of a file as its model makes it."""
-        return replace(artwork, array=to_model_shape(artwork.array, self.models.find_maker(artwork.work)))
+        return replace(
+            artwork,
+            array=to_model_shape(artwork.array, self.models.find_maker(artwork.work), artwork.work.canvas_size),
+        )
 
     def _keep_ends(self, begin: Artwork, end: Artwork) -> None:
         """Keep both ends of an opened wavetable as takes, unless they are takes already."""

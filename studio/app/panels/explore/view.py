@@ -41,7 +41,7 @@ class ExploreStage(QStackedWidget):
         self.wave_badge = BadgeView(theme)
         self.wave = WavePage(theme, state.synth, self.wave_badge)
         self.crop = CropPage(theme, state.importing)
-        self.alphabet = AlphabetPage(theme)
+        self.alphabet = AlphabetPage(theme, state.alphabet)
         show_context_menu(self.page.view, lambda: (
             ("Open in Complete", state.open_in_complete, True),
             ("Copy picture", state.copy_picture, True),
@@ -57,7 +57,8 @@ class ExploreStage(QStackedWidget):
         bind(self, state.render.picture, self._show_picture)
         bind(self, state.importing.preview, lambda _: self._show_page())
         bind(self, state.alphabet.shown, lambda _: self._show_page())
-        bind(self, state.alphabet.pictures, self._show_alphabet, self.alphabet.class_clicked, state.choose_letter)
+        bind(self, state.alphabet.sheet, lambda _: self._show_page())
+        self.alphabet.class_clicked.connect(state.choose_letter)
         bind(self, state.badge, self._show_badge)
         bind(self, state.parameters.sliders, self._show_badge)
         bind(self, state.parameters.seed, self._show_badge)
@@ -122,10 +123,6 @@ class ExploreStage(QStackedWidget):
             self.page.view.setAccessibleDescription(self.badge.accessibleName())
         self._show_page()
 
-    def _show_alphabet(self, pictures: tuple[Array, ...]) -> None:
-        self.alphabet.show_pictures(pictures)
-        self._show_page()
-
     def _show_page(self) -> None:
         photo = self._state.importing.preview.get()
         picture = self._state.render.picture.get()
@@ -133,7 +130,7 @@ class ExploreStage(QStackedWidget):
         page = 0
         if photo is not None:
             page = 2
-        elif self._state.alphabet.shown.get() and self._state.alphabet.pictures.get():
+        elif self._state.alphabet.shown.get() and self._state.alphabet.sheet.get() is not None:
             page = 4
         elif picture is not None:
             page = 3 if picture.ndim == 1 else 1

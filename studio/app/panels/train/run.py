@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from studio.app.core.observable import EngineProtocol, State, Value
@@ -16,7 +17,7 @@ from studio.app.panels.train.gauge import Verdict, judge
 from studio.app.panels.train.remote_record import RemoteRunRecord
 from studio.app.panels.train.shown_run import ShownRun
 from studio.library import runs, storage
-from studio.library.runs import ComparedSamples, RunPlace, RunSamples, RunSummary
+from studio.library.runs import ComparedSamples, RunConfig, RunPlace, RunSamples, RunSummary
 from studio.wire.messages import (
     AnyEvent,
     DatasetLoaded,
@@ -159,45 +160,14 @@ class TrainingProcess(State):
         """Start a new run, on another computer if one is named."""
         place = RunPlace(computer, f"{config['name']}-{secrets.token_hex(4)}") if computer else None
         folder = storage.home_folder("runs") / config["name"]
-        self._show(
-            ShownRun(
-                folder,
-                config["title"],
-                config["name"],
-                config["recipe"]["family"],
-                tuple(config["shape"]),
-                config["sample_rate"],
-                config["plan"]["steps"],
-                source,
-                config["plan"].get("evaluate_every", 0),
-                config["plan"].get("patience", 0),
-                place,
-                config["levels"] if config.get("indexed") else 0,
-            )
-        )
+        self._show(ShownRun.of(folder, msgspec.convert(config, RunConfig), source, place))
         self._train(folder, config, source, start_model)
 
     def show_run(self, run: RunSummary, samples: list[RunSamples], compared: ComparedSamples | None) -> None:
         """Show a past run from its folder."""
         if self.is_active:
             return
-        config = run.config
-        self._show(
-            ShownRun(
-                run.folder,
-                config.title,
-                config.name,
-                str(config.recipe.get("family", "")),
-                config.shape,
-                config.sample_rate,
-                int(config.plan.get("steps", 0)),
-                run.source,
-                int(config.plan.get("evaluate_every", 0)),
-                int(config.plan.get("patience", 0)),
-                run.place,
-                len(config.palette),
-            )
-        )
+        self._show(ShownRun.of(run.folder, run.config, run.source, run.place))
         self.samples = samples
         self.curve.show_points(run.curve)
         self.step.set(run.step)

@@ -183,6 +183,11 @@ class TrainingSettings(State):
         """Change a hyperparameter."""
         self._change(key, gesture=f"recipe {key}", recipe={**self.recipe.get(), key: value})
 
+    def set_followed(self, *, pitch: bool, loudness: bool) -> None:
+        """Choose what of a recording the model will follow."""
+        recipe = {**self.recipe.get(), "follows_pitch": pitch, "follows_loudness": loudness}
+        self._change("what it follows", recipe=recipe)
+
     def set_plan(self, key: str, value: object) -> None:
         """Change a setting of the loop."""
         self._change(key, gesture=f"plan {key}", plan={**self.plan.get(), key: value})

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.library.card import PIXEL_BY_PIXEL
-from studio.library.runs import RunPlace
+from studio.library.runs import RunConfig, RunPlace
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,24 @@ class ShownRun:
     """The other computer that trains it; None for this one."""
     palette_size: int = 0
     """The number of indexed colours; 0 if there is no palette."""
+
+    @classmethod
+    def of(cls, folder: Path, config: RunConfig, source: str, place: RunPlace | None) -> "ShownRun":
+        """Describe a run by its config."""
+        return cls(
+            folder,
+            config.title,
+            config.name,
+            str(config.recipe.get("family", "")),
+            config.shape,
+            config.sample_rate,
+            int(config.plan.get("steps", 0)),
+            source,
+            int(config.plan.get("evaluate_every", 0)),
+            int(config.plan.get("patience", 0)),
+            place,
+            config.palette_size,
+        )
 
     @property
     def things(self) -> str:

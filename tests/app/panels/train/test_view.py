@@ -22,6 +22,7 @@ from studio.app.window.job_list import progress_text
 from studio.library import runs, storage
 from studio.wire.messages import PrepareTraining, SteerTraining, Train, TrainingSamples
 from tests.app.fake_model import make_card, write_model
+from tests.app.panels.train import bench
 from tests.app.panels.train.bench import TrainBench
 from tests.app.window.test_layout import SIZES, cut, overlaps, resize
 from tests.app.window_fixtures import OpenedWindow, settle
@@ -688,3 +689,30 @@ def test_samples_that_memory_did_not_allow_can_be_asked_for_again(parts: Parts, 
     parts.studio.engine.emit_events(TrainingSamples(job=job, step=1, seconds=0.1, artworks=none))
     settle()
     assert parts.inspector.run.sample.text() == "Sample now" and not parts.stage.watch.timeline.samples
+
+
+def test_one_control_says_what_a_wavenet_follows(parts: Parts, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    switches = {f"follows_{what}": {"type": "boolean", "title": f"Follow {what}"} for what in ("pitch", "loudness")}
+    monkeypatch.setattr(
+        bench, "RECIPE_SCHEMA", {"properties": {**switches, "hop": {"type": "integer", "title": "Hop"}}}
+    )
+    parts.bench.open_folder(folder, medium="recordings")
+    parts.bench.prepare()
+    settle()
+    recipe = parts.inspector.model.recipe
+    parts.click(recipe.fold)
+    assert recipe.followed.isVisible()
+    assert [recipe.followed.itemText(n) for n in range(4)] == ["Nothing", "Pitch", "Loudness", "Pitch and loudness"]
+    assert recipe.followed.currentText() == "Nothing"
+    for place, asked in enumerate([(False, False), (True, False), (False, True), (True, True)]):
+        recipe.followed.activated.emit(place)
+        parts.bench.prepare()
+        settle()
+        sent = parts.bench.newest(PrepareTraining).recipe
+        assert (sent["follows_pitch"], sent["follows_loudness"]) == asked
+        assert recipe.followed.currentIndex() == place
+    parts.studio.state.undo()
+    settle()
+    parts.bench.prepare()
+    settle()
+    assert recipe.followed.currentText() == "Loudness"

@@ -45,7 +45,8 @@ def to_oklab(colours: np.ndarray) -> np.ndarray:
 
 def to_distance_axes(colours: np.ndarray) -> np.ndarray:
     """Return sRGB colours (…, 3) uint8 in axes (…, 3) in which equal distances look about equally large."""
-    return to_oklab(colours) * _AXIS_WEIGHTS
+    weighted: np.ndarray = to_oklab(colours) * _AXIS_WEIGHTS
+    return weighted
 
 
 def nearest_indices(picture: np.ndarray, palette: Palette) -> np.ndarray:

@@ -121,8 +121,9 @@ class NearestArtworks:
 
     def _contrast(self, x: Tensor) -> Tensor:
         """Return the root mean square difference of artworks from their own mean colours, (n,)."""
-        reduced = self._reduce(x).unflatten(1, (x.shape[1] if x.dim() == 4 else 1, -1))
-        return reduced.var(-1, correction=0).mean(1).sqrt()
+        channels = x.shape[1] if x.dim() == 4 else 1
+        reduced = self._reduce(x).reshape(len(x), channels, -1)
+        return (reduced - reduced.mean(-1, keepdim=True)).square().mean((1, 2)).sqrt()
 
     def _reduce(self, x: Tensor) -> Tensor:
         """Return what is compared of artworks `(n, *shape)`: (n, entries) from 0 to 1."""

@@ -75,7 +75,7 @@ class NearestRecordings:
             self._usual = float(np.median(distance))
         if self._usual < LEAST_USUAL:
             return None
-        distance, recording, begin = yield from self._search(x)
+        distance, recording, begin = yield from self._search(list(x))
         parts = [self._cut(*place, x.shape[1]) for place in zip(recording.tolist(), begin.tolist(), strict=True)]
         return np.stack(parts), tuple((distance / self._usual).tolist())
 

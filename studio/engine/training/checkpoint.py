@@ -182,7 +182,7 @@ def _checksum(tensors: dict[str, Tensor], state: str) -> str:
     digest = hashlib.blake2b(state.encode(errors="surrogatepass"), digest_size=16)
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(memoryview(tensor.contiguous().reshape(-1).view(torch.uint8).numpy()))
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -111,7 +111,7 @@ class SoundInspector(Column):
         self.followed_name = ElidedLabel("", "strong")
         self.followed_note = Label("", "note", wrap=True)
         self.clear_followed = Button(
-            self._theme, "", "icon", "close", "Follow no recording of mine", "Follow one that it learned from again"
+            self._theme, "", "icon", "close", "Follow no recording of mine", "Let it follow one that it learned from"
         )
         self.choose_followed.clicked.connect(choose_followed)
         self.clear_followed.clicked.connect(self._state.followed.clear)

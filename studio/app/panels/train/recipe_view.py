@@ -108,7 +108,7 @@ class RecipeSection(Column):
 
     def _build_followed(self, row: int) -> None:
         """Add the choice of what the model will follow of a recording."""
-        tooltip = "Choose what the model follows of a recording that you give it, when it plays"
+        tooltip = "Choose what it will follow of a recording when it plays"
         self.followed = ChoiceField(self._theme, "Follows", tooltip)
         self.followed.setSizeAdjustPolicy(ChoiceField.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.followed.setMinimumContentsLength(6)

@@ -441,6 +441,7 @@ def test_the_run_at_work_is_marked_and_not_deleted(
 ) -> None:
     parts.click(open_runs(parts, qtbot)["old"].show_run)
     qtbot.waitUntil(lambda: parts.stage.currentWidget() is parts.stage.watch)
+    settle()
     assert parts.inspector.past.run_rows["old"].delete.isVisibleTo(parts.inspector)
     parts.state.run.resume()
     settle()

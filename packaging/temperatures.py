@@ -46,7 +46,7 @@ def range_of(found: models.InstalledModel) -> temperature_range.TemperatureRange
     card = found.card
     return temperature_range.measure_range(
         lambda temperature: temperature_range.draw_works(
-            loaded.model, temperature, card.sample_rate, card.opening_temperature
+            loaded.model, temperature, card.palette, card.sample_rate, card.opening_temperature
         ),
         card.temperature,
         list(models.read_cover(found.path)),

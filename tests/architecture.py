@@ -99,7 +99,7 @@ DECODERS = {  # calls of libraries that read files, by the end of their dotted n
 }  # fmt: skip
 IN_PROCESS = {
     "studio.media.dataset", "studio.media.sounds.audio_dataset", "studio.media.decoder", "studio.media.folder_scan",
-    "studio.media.preparing", "studio.media.shards", "studio.media.similarity",
+    "studio.media.preparing", "studio.media.shards", "studio.media.shard_stream", "studio.media.similarity",
 }  # fmt: skip
 """Modules of media that run in the engine and in the window. The others run in the child process."""
 UNPICKLERS = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "multiprocessing"}

@@ -193,11 +193,13 @@ def trained_pixels_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def trained_materials_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the file of `tiny-materials`: without borders, repeated rings on grounds of the classes Dark and Light."""
+    """Return the file of `tiny-materials`: without borders, with guidance, rings of the classes Dark and Light."""
     from studio import zoo
 
     x = (rings[..., :1].transpose(0, 3, 1, 2) // 64).astype(np.uint8)
-    recipe = zoo.gated_pixelcnn.GatedPixelCNN(width=8, layers=2, size=3, head=16, classes=2, borderless=True)
+    recipe = zoo.gated_pixelcnn.GatedPixelCNN(
+        width=8, layers=2, size=3, head=16, classes=2, class_dropout=0.1, borderless=True
+    )
     return _trained(
         tmp_path_factory,
         np.tile(x, (1, 1, 2, 2)),

@@ -14,8 +14,8 @@ from studio.engine.levels import to_arrays, to_levels
 from studio.library import models
 from studio.library.models import InstalledModel
 from studio.wire import messages as wire
+from tests.shipped import MODEL_FILES
 
-FILES = sorted(models.shipped_folder().glob("*.safetensors"))
 EXACT = ("glow", "nice", "realnvp", "maf-mnist-28", "iaf-mnist-28")
 """Families whose couplings bring back any picture, and models with a latent that does, once others of it are tried.
 What a MAF says of a pixel can rest on hundreds before it, so that float64 alone does not hold a picture unlike all that
@@ -27,7 +27,7 @@ def jobs(request: pytest.FixtureRequest) -> JobStarter:
     return JobStarter(choose_device(request.param))
 
 
-@pytest.fixture(params=FILES, ids=lambda path: path.stem)
+@pytest.fixture(params=MODEL_FILES, ids=lambda path: path.stem)
 def shipped(request: pytest.FixtureRequest) -> InstalledModel:
     return models.find_model(str(request.param))
 
@@ -57,13 +57,13 @@ def test_odd_pictures_decode_back_or_the_difference_is_reported(shipped: Install
     card = shipped.card
     if card.medium != "picture" or not zoo.recipe_from_fields(card.recipe).build(card.shape, card.levels).invertible:
         pytest.skip("only where an artwork has a latent of its own size")
-    for name, picture in odd_pictures(card.shape, together=card.can_inpaint).items():
+    for name, picture in odd_pictures(card.shown_shape, together=card.can_inpaint).items():
         (found,) = asked(jobs, wire.Encode(job="a", model=card.name, picture=picture))
         assert isinstance(found, wire.Encoded)
         assert found.exact or not {card.family, card.name} & set(EXACT), name
         (shown,) = asked(jobs, wire.DecodeLatent(job="b", model=card.name, latent=found.latent, label=found.label))
         assert isinstance(shown, wire.Decoded)
-        known = to_arrays(to_levels(picture[None], card.shape, card.levels), card.levels)[0]
+        known = to_arrays(to_levels(picture[None], card.shape, card.levels, card.palette), card.levels, card.palette)[0]
         assert found.differing == np.count_nonzero(shown.picture != known), name
 
 

@@ -1,6 +1,5 @@
 """The shipped models have correct covers, percentiles, paper figures and latents."""
 
-import json
 import math
 import os
 from collections.abc import Generator
@@ -17,6 +16,7 @@ from studio.density.autoregressive import Autoregressive
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.flow import Flow
 from studio.density.model import Model
+from studio.density.pyramid import Pyramid
 from studio.density.variational import Variational
 from studio.engine.device import choose_device
 from studio.engine.generation import sampling
@@ -29,8 +29,8 @@ from studio.library.models import InstalledModel
 from studio.media import dataset
 from studio.media.sounds import audio_dataset
 from studio.wire import messages as wire
+from tests.shipped import MODEL_FILES, recipe_of
 
-FILES = sorted(models.shipped_folder().glob("*.safetensors"))
 PACKS = Path(__file__).parents[1] / "../shared/data"
 COVERED = 9
 FIRST = 3
@@ -48,11 +48,12 @@ SPREADS: dict[type[Model], tuple[float, float]] = {
     AutoregressiveSound: (0.85, 1.5),  # a piece may begin within a tone, which is unlikely
     Variational: (0.5, 0.7),
     Flow: (0.4, 1.1),
+    Pyramid: (0.9, 1.1),
 }
 """Between what the standard deviation of encoded test artworks lies, by family."""
 
 
-@pytest.fixture(params=FILES, ids=lambda path: path.stem)
+@pytest.fixture(params=MODEL_FILES, ids=lambda path: path.stem)
 def shipped(request: pytest.FixtureRequest) -> InstalledModel:
     return models.find_model(str(request.param))
 
@@ -73,19 +74,22 @@ def finished(steps: Generator[object, None, Any]) -> Any:
 def held_out(trained: InstalledModel) -> tuple[list[np.ndarray], list[int] | None]:
     """Return the test artworks of a model's pack as a user would open them, recordings in pieces; and their classes."""
     card = trained.card
-    recipe = json.loads((models.shipped_folder() / "recipes" / f"{card.name}.json").read_bytes())
+    recipe = recipe_of(card)
     pack = PACKS / recipe["data"].split(",")[0]
     if not pack.exists():
         pytest.skip("the packs of ../shared/data are not here")
     if not card.sample_rate:
-        return pictures_of(pack, card.shape)
+        return pictures_of(pack, card.shown_shape, recipe.get("only", ""))
     return pieces_of(pack, card.shape[0], card.sample_rate, card.label_columns)
 
 
 @cache
-def pictures_of(pack: Path, shape: tuple[int, ...]) -> tuple[list[np.ndarray], list[int] | None]:
-    """Read the test pictures of a pack once for all models that learned from it."""
+def pictures_of(pack: Path, shape: tuple[int, ...], only: str) -> tuple[list[np.ndarray], list[int] | None]:
+    """Read the test pictures of a pack, or of one class of it, once for all models that learned from it."""
     pictures = dataset.load_dataset(pack, shape)
+    if only:
+        assert pictures.test_labels is not None
+        return list(pictures.test[pictures.test_labels == pictures.label_names.index(only)]), None
     return list(pictures.test), None if pictures.test_labels is None else pictures.test_labels.tolist()
 
 
@@ -113,9 +117,9 @@ def test_the_cover_is_the_artworks_of_the_first_seeds(
     seeds = range(1, count + 1)
     if isinstance(model, AutoregressiveSound):
         *_, last = model.sample_steps(seeds, temperature=card.temperature, samples=HEARD)
-        assert np.array_equal(to_arrays(last.x, model.levels), cover[:, :HEARD])
+        assert np.array_equal(to_arrays(last.x, model.levels, card.palette), cover[:, :HEARD])
         return
-    made = to_arrays(model.sample(seeds, temperature=card.temperature), model.levels).astype(int)
+    made = to_arrays(model.sample(seeds, temperature=card.temperature), model.levels, card.palette).astype(int)
     if model.can_inpaint:
         assert np.array_equal(made, cover)
         return
@@ -175,7 +179,7 @@ def test_the_papers_figure_beside_ours_is_of_the_same_model(shipped: InstalledMo
 
 
 def test_each_row_of_a_papers_table_belongs_to_its_model() -> None:
-    papers = {path.stem: models.find_model(str(path)).card.paper_figure for path in FILES}
+    papers = {path.stem: models.find_model(str(path)).card.paper_figure for path in MODEL_FILES}
     assert papers["maf-mnist-28"] == "-1302.9 nats in logit space on MNIST, with classes"
     assert papers["maf-wavetables"] == "-1300.5 nats in logit space on MNIST"
     assert papers["pixelcnn-mnist-28"] == "3.14 bits per dimension on CIFAR-10"

@@ -91,8 +91,11 @@ class FileOpener:
                 one = "continues one recording" if panel == "sound" else "shows one"
                 name = display_name(paths[0].name)
                 self._messages.show_message(f'Only "{name}" was opened. {panel.capitalize()} {one} at a time.')
-        elif kind == "folder":
+        elif kind in ("folder", "shards"):
             self._train.open_folder(paths[0])
+            if kind == "shards" and len(paths) > 1:
+                name = display_name(paths[0].name)
+                self._messages.show_message(f'Only "{name}" was opened. Drop the folder of all shards instead.')
         elif kind in ("model", "pickle"):
             self._models.add_model(paths[0], self._choose_added)
         else:

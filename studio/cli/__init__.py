@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from studio import __version__, streams
 from studio.cli import (
+    alphabet,
     bench,
     blend,
     command,
@@ -35,8 +36,8 @@ from studio.media import names
 from studio.media.pictures import image
 
 COMMANDS = (
-    models, sample, invert, complete, grow, continue_sound, score, blend, train, pyramid, runs, evaluate, nearest,
-    bench, doctor,
+    models, sample, alphabet, invert, complete, grow, continue_sound, score, blend, train, pyramid, runs, evaluate,
+    nearest, bench, doctor,
 )  # fmt: skip
 """All commands, in the order of the help."""
 

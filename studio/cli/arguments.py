@@ -9,9 +9,9 @@ from pathlib import Path
 from studio.cli import command
 from studio.library import models
 from studio.library.card import Card
-from studio.library.work import ModelMixture, Work
-from studio.media import dataset, decoder
-from studio.media.pictures import image
+from studio.library.fitting import fit_to_card
+from studio.library.work import ModelMixture, Work, density_note
+from studio.media import dataset, decoder, names
 from studio.media.pictures.enlarging import Enlargement
 from studio.media.preparing import to_int16
 from studio.media.sounds import single_cycle
@@ -35,8 +35,7 @@ def open_artwork(path: Path, card: Card) -> wire.Array:
         array = single_cycle.cycle_from_wave(wave.array, card.shape[0], wave.name)
         _say_notes(wave.name, wave.notes)
         return array
-    channels, height, width = card.shape
-    return image.fit_to_shape(open_picture(path), (channels, height, width))
+    return fit_picture(open_picture(path), card, path)
 
 
 def open_picture(path: Path) -> wire.Array:
@@ -44,6 +43,13 @@ def open_picture(path: Path) -> wire.Array:
     found = decoder.open_picture(path)
     _say_notes(found.name, found.notes)
     return found.array
+
+
+def fit_picture(picture: wire.Array, card: Card, path: Path) -> wire.Array:
+    """Return the picture in a file in a model's size and colours. Report how many pixels took another colour."""
+    fitted = fit_to_card(picture, card)
+    _say_notes(names.display_name(path.name), (fitted.note,) if fitted.note else ())
+    return fitted.array
 
 
 def _say_notes(name: str, notes: Sequence[str]) -> None:
@@ -111,6 +117,22 @@ def add_mix(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--share", type=command.share, default=0.5, help="how much the second decides, 0 to 1 (0.5)")
 
 
+def add_sharpening(sub: argparse.ArgumentParser) -> None:
+    """Add the options that sharpen what is drawn."""
+    sub.add_argument(
+        "--guidance",
+        type=command.guidance,
+        default=0.0,
+        help="how much to sharpen towards the class, 0 to 3, for models that learned with their class dropped (0)",
+    )
+    sub.add_argument(
+        "--top-p",
+        type=command.share,
+        default=1.0,
+        help="draw each pixel from its likeliest levels, whose probability is this or more, 0 to 1 (1)",
+    )
+
+
 def add_size(sub: argparse.ArgumentParser) -> None:
     """Add the options for the size of saved pictures."""
     sub.add_argument(
@@ -122,6 +144,18 @@ def add_size(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--smooth", action="store_true", help="blend the pixels of enlarged pictures (they are squares)")
 
 
+def check_sharpening(args: argparse.Namespace, card: Card) -> None:
+    """Raise WrongUse if a model has no guidance or top-p. Report what they mean for the bits."""
+    if args.guidance and not card.has_guidance:
+        raise command.WrongUse(f'"{card.title}" never learned without a class. Leave --guidance out.')
+    if args.guidance and args.mix:
+        raise command.WrongUse("A mixture of two models has no guidance. Leave --guidance or --mix out.")
+    if args.top_p < 1 and not card.can_inpaint:
+        raise command.WrongUse(f'"{card.title}" {card.sampling_text}, so it has no top-p. Leave --top-p out.')
+    if note := density_note(args.guidance, args.top_p):
+        command.print_message(note)
+
+
 def check_draws_any_size(card: Card) -> None:
     """Raise WrongUse if a model draws only pictures of its own size."""
     if not card.draws_any_size:
@@ -130,10 +164,9 @@ def check_draws_any_size(card: Card) -> None:
         )
 
 
-def progress_text(event: wire.PicturesPreview, count: int, *, by_rows: bool) -> str:
-    """Return how many of `count` pictures are finished and, if they are drawn `by_rows`, the rows of the next ones."""
-    rows = event.total - 1  # the last step computes the bits
-    return f"{event.first} of {count} finished" + (f", row {min(event.done, rows)} of {rows}" if by_rows else "")
+def progress_text(event: wire.PicturesPreview, count: int, rows: int) -> str:
+    """Return how many of `count` pictures are finished and, if they have `rows`, those of the next ones."""
+    return f"{event.first} of {count} finished" + (f", row {min(event.done, rows)} of {rows}" if rows else "")
 
 
 def enlargement_of(args: argparse.Namespace, card: Card, usual: int = 1) -> Enlargement:
@@ -161,6 +194,7 @@ def make_work(trained: models.InstalledModel, seed: int, temperature: tuple[floa
         seed=seed,
         temperature=temperature,
         label=label,
+        palette=trained.card.palette,
         created=time_stamp(),
     )
 

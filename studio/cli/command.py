@@ -255,6 +255,7 @@ seconds = number_between(float, 0.001, 3600)
 seed = number_between(int, 0, 2**53 - 1)
 temperature = number_between(float, 0, 4)
 share = number_between(float, 0, 1)
+guidance = number_between(float, 0, wire.MAX_GUIDANCE)
 
 
 def read_canvas_size(text: str) -> tuple[int, int]:

@@ -32,6 +32,7 @@ def add(commands: command.Commands) -> None:
     sub.add_argument("-n", type=command.positive, default=8, help="how many (8)")
     arguments.add_drawing(sub, seed="of the first; the next count up (random)", label="each seed draws its own")
     arguments.add_mix(sub)
+    arguments.add_sharpening(sub)
     sub.add_argument(
         "--rank",
         choices=("whole", "following"),
@@ -68,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         raise command.WrongUse(f'"{trained.card.title}" makes sounds. A mask needs a model of pictures.')
     if not trained.card.can_inpaint:
         raise command.WrongUse(CANNOT_KEEP.format(trained.card.title))
+    arguments.check_sharpening(args, trained.card)
     seeds = arguments.seeds_of(args)
     temperature = arguments.temperature_of(args, trained.card)
     label = arguments.class_of(trained.card, args.label)
@@ -87,6 +89,8 @@ def run(args: argparse.Namespace) -> int:
         label=label,
         second_model=args.mix or "",
         share=args.share,
+        guidance=args.guidance,
+        top_p=args.top_p,
     )
     for event in command.run_job(jobs, ask):
         if isinstance(event, wire.PicturesPreview) and event.log_prob is not None:
@@ -144,11 +148,10 @@ def _save(
 def _picture(args: argparse.Namespace, card: Card) -> wire.Array:
     """Return the picture in a model's size and channels. Report if its colours are lost."""
     array = arguments.open_picture(args.file)
-    if array.shape[2] >= 3 and card.shape[0] == 1 and np.ptp(array[..., :3], axis=2).any():
+    if array.shape[2] >= 3 and card.shown_shape[0] == 1 and np.ptp(array[..., :3], axis=2).any():
         name = names.display_name(args.file.name)
         command.print_message(f'"{name}" is in colour and "{card.title}" draws in grey, so it is brought to grey.')
-    channels, height, width = card.shape
-    return image.fit_to_shape(array, (channels, height, width))
+    return arguments.fit_picture(array, card, args.file)
 
 
 def _check_rank(args: argparse.Namespace, free: wire.Array) -> None:

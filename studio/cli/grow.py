@@ -10,7 +10,6 @@ from studio.library import models, storage
 from studio.library.card import Card
 from studio.library.work import encode_png
 from studio.media import names
-from studio.media.pictures import image
 from studio.wire import messages as wire
 
 
@@ -53,12 +52,11 @@ def run(args: argparse.Namespace) -> int:
         label=label,
         picture=canvas,
         mask=free,
-        canvas_size=args.size,
     )
     for event in command.run_command(args, ask):
         if not isinstance(event, wire.PicturesPreview):
             continue
-        command.show_progress(arguments.progress_text(event, args.n, by_rows=True))
+        command.show_progress(arguments.progress_text(event, args.n, args.size[0]))
         if event.done < event.total:
             continue
         log_probs = event.log_prob or ()
@@ -87,4 +85,5 @@ def _open_picture(args: argparse.Namespace, card: Card) -> wire.Array:
             f'"{names.display_name(args.file.name)}" is {width} × {height} pixels, so it cannot grow to '
             f"{wide} × {high}. Give a larger --size."
         )
-    return image.fit_to_shape(array, (card.shape[0], height, width))
+    sized = msgspec.structs.replace(card, shape=(card.shown_shape[0], height, width))
+    return arguments.fit_picture(array, sized, args.file)

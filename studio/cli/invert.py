@@ -93,6 +93,7 @@ def _report_round_trip(
         model_hash=trained.file_hash,
         seed=0,
         label=found.label,
+        palette=trained.card.palette,
         latent=StoredArray.from_array(found.latent),
         source=names.display_name(path.name),
         created=arguments.time_stamp(),

@@ -29,6 +29,7 @@ def add(commands: command.Commands) -> None:
     sub.add_argument("-n", type=command.positive, default=1, help="how many (1)")
     arguments.add_drawing(sub, seed="of the first picture; the next count up (random)", label="each seed draws its own")
     arguments.add_mix(sub)
+    arguments.add_sharpening(sub)
     sub.add_argument(
         "--size",
         type=command.read_canvas_size,
@@ -79,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
         share=args.share,
         canvas_size=args.size,
         seamless=args.seamless,
+        guidance=args.guidance,
+        top_p=args.top_p,
     )
     kept = ResultSaver(args, folder, size)
     try:
@@ -86,13 +89,14 @@ def run(args: argparse.Namespace) -> int:
             if not isinstance(event, wire.PicturesPreview):
                 continue
             if event.done < event.total:
-                command.show_progress(arguments.progress_text(event, args.n, by_rows=args.size is not None))
+                command.show_progress(arguments.progress_text(event, args.n, args.size[0] if args.size else 0))
             if event.done == event.total - 1:  # the group is drawn, but its bits are not computed yet
                 had = len(kept.results)  # if computing the bits ran out of memory, the group is drawn again in parts
                 for seed, picture in zip(seeds[had:], event.pictures[had - event.first :], strict=False):
                     work = arguments.make_work(trained, seed, temperature, label)
                     canvas = {"canvas_size": args.size, "seamless": args.seamless}
-                    kept.add_result(picture, msgspec.structs.replace(work, mix=mix, **canvas))
+                    sharpened = {"guidance": args.guidance, "top_p": args.top_p}
+                    kept.add_result(picture, msgspec.structs.replace(work, mix=mix, **canvas, **sharpened))
                 kept.save_soon()
             elif event.done == event.total:
                 kept.add_prices(event.log_prob or ())
@@ -121,6 +125,7 @@ def _check(args: argparse.Namespace, card: Card) -> None:
         arguments.check_draws_any_size(card)
     elif args.seamless:
         raise command.WrongUse("A seamless picture needs a size. Add --size WxH, as 256x256.")
+    arguments.check_sharpening(args, card)
     if args.out is None and not args.play:
         raise command.WrongUse(command.NO_OUT_HINT)
 
@@ -228,7 +233,7 @@ def _encode_sheet(args: argparse.Namespace, trained: models.InstalledModel, kept
 
     It has about as many rows as columns.
     """
-    columns = max(1, round(len(kept.results) ** 0.5))
+    columns = export.sheet_columns(len(kept.results))
     if trained.card.medium == "sound":
         drawn = [waveform.draw_cycle(cycle) for cycle in kept.results]
         return export.encode_png_bytes(export.arrange_sheet(drawn, columns, over=waveform.MIDDLE))

@@ -2,16 +2,17 @@
 
 import argparse
 import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from studio.cli import command as ground
+from studio.cli.file_outcomes import FileOutcomes
 from studio.cli.interruption import Interruption
-from studio.library import file_names, model_names, models, storage
+from studio.library import file_names, model_names, models, runs, storage
 from studio.media import names
-from studio.media.file_table import make_file_table
 from studio.media.pictures import image
+from studio.media.preparation import MAX_COLOURS, MIN_COLOURS
 from studio.wire import messages as wire
 
 if TYPE_CHECKING:
@@ -26,11 +27,10 @@ UPSAMPLED_SIZE = 128
 """The pixels on a side of the pictures that an upsampler draws, unless the user gives another number."""
 DEFAULT_RATE = 16_000
 """The rate of recordings in Hz, unless the user gives another."""
+PICTURE_SAMPLES = 16
+SOUND_SAMPLES = 3
+"""The number of samples that are compared with the training artworks at the end. Recordings take long."""
 SAVED_NOTE = "Stopped. What it learned is saved. The same command with --resume continues."
-Files: TypeAlias = Sequence[wire.ExaminedFile]
-"""Files of a folder."""
-NOT_USED = ("skipped", "left_out")
-"""The outcomes of files that are listed as skipped."""
 
 
 def add(commands: ground.Commands) -> None:
@@ -39,9 +39,14 @@ def add(commands: ground.Commands) -> None:
         commands,
         "train",
         run,
-        "train a model on a pack or a folder of pictures or sounds",
+        "train a model on a pack or a folder of pictures or sounds, or on webdataset shards",
     )
-    sub.add_argument("source", type=ground.read_path, metavar="FOLDER|PACK.npz")
+    sub.add_argument(
+        "source",
+        type=ground.read_path,
+        metavar="FOLDER|PACK.npz|SHARDS.tar",
+        help="shards are a folder of .tar files, one of them, or 'FOLDER/shard-{000000..000009}.tar' in quotes",
+    )
     sub.add_argument(
         "--recipe", type=ground.read_path, metavar="FILE", help="a recipe as in models/recipes; replaces the rest"
     )
@@ -67,7 +72,14 @@ def add(commands: ground.Commands) -> None:
     sub.add_argument(
         "--size", type=ground.positive, help=f"pixels on a side ({USUAL_SIZE}; of an upsampler {UPSAMPLED_SIZE})"
     )
-    sub.add_argument("--grey", action="store_true", help="grey instead of colour")
+    colours = sub.add_mutually_exclusive_group()
+    colours.add_argument("--grey", action="store_true", help="grey instead of colour")
+    colours.add_argument(
+        "--palette",
+        type=ground.number_between(int, MIN_COLOURS, MAX_COLOURS),
+        metavar="N",
+        help=f"{MIN_COLOURS} to {MAX_COLOURS} indexed colours, found in the pictures to learn from",
+    )
     sub.add_argument("--sound", action="store_true", help="single cycles of sound instead of pictures")
     sub.add_argument(
         "--rate",
@@ -79,8 +91,8 @@ def add(commands: ground.Commands) -> None:
         action="append",
         default=[],
         metavar="OPTION=VALUE",
-        help="how files become artworks: fitting=crop|fit|pad, ground=255,255,255, folders_as_classes, trim_silence, "
-        "clip_seconds=1.5, peak=0.9",
+        help="how files become artworks: fitting=crop|fit|pad, ground=255,255,255, folders_as_classes (of shards "
+        "also .cls and .json), trim_silence, clip_seconds=1.5, peak=0.9",
     )
     sub.add_argument(
         "--augment",
@@ -162,12 +174,21 @@ def _train(args: argparse.Namespace, stop: Interruption) -> int:
         config=config_to_dict(config),
         force=args.force,
         start_model="" if args.resume else args.start_model or "",  # a run that is resumed has weights of its own
+        sample_seeds=_sample_seeds(config),
+        samples_at_end=True,
     )
     lower_priority()
-    _run_training(args, config, ask, stop)
+    compared = _run_training(args, config, ask, stop)
     stop.sentence = "Stopped. The model is saved."
-    _report_model(args, config)
+    _report_model(args, config, compared)
     return 0
+
+
+def _sample_seeds(config: "TrainingConfig") -> tuple[int, ...]:
+    """Return the seeds of the samples that are searched for copies. An upsampler draws nothing by itself."""
+    if config.is_upsampler:
+        return ()
+    return tuple(range(1, 1 + (SOUND_SAMPLES if config.sample_rate else PICTURE_SAMPLES)))
 
 
 def _read_config(args: argparse.Namespace) -> "TrainingConfig":
@@ -179,6 +200,8 @@ def _read_config(args: argparse.Namespace) -> "TrainingConfig":
         raise ground.WrongUse("A model needs a name: add --name NAME.")
     if args.recipe and args.start_model is not None:
         raise ground.WrongUse("A recipe begins from nothing. Leave out --recipe or --from.")
+    if args.palette and (args.recipe or args.start_model is not None):
+        raise ground.WrongUse("A recipe or a model has colours of its own. Leave --palette out.")
     try:
         if args.recipe:
             config = config_from_json(args.recipe.read_bytes())
@@ -191,7 +214,7 @@ def _read_config(args: argparse.Namespace) -> "TrainingConfig":
         raise ground.WrongUse(str(error)) from None
     if args.upsampler and not config.is_upsampler:
         raise ground.WrongUse(f'The recipe "{config.name}" trains a model. Leave --upsampler out.')
-    config = _with_options(args, config)
+    config = _with_palette(args, _with_options(args, config))
     name = config.name if args.name is None else args.name
     if file_names.clean_name(name) != name or not (storage.home_folder("runs") / name / "study.json").exists():
         _check_name(args, name)
@@ -217,6 +240,19 @@ def _with_options(args: argparse.Namespace, config: "TrainingConfig") -> "Traini
         return msgspec.convert(fields, TrainingConfig, strict=False)
     except msgspec.ValidationError as error:
         raise ground.WrongUse(f"An option is not usable: {wire.describe_error(error)}.") from None
+
+
+def _with_palette(args: argparse.Namespace, config: "TrainingConfig") -> "TrainingConfig":
+    """Return the config with the requested palette. Raises WrongUse if it can have none."""
+    from studio.engine.training import config as configs
+
+    try:
+        if args.palette:
+            config = configs.with_palette_size(config, args.palette)
+        configs.check_palette(config)
+    except configs.BadTrainingConfig as error:
+        raise ground.WrongUse(str(error)) from None
+    return config
 
 
 def _check_name(args: argparse.Namespace, name: str) -> None:
@@ -246,25 +282,32 @@ def _check_config(args: argparse.Namespace, config: "TrainingConfig", folder: Pa
     return config
 
 
-def _run_training(args: argparse.Namespace, config: "TrainingConfig", ask: wire.Train, stop: Interruption) -> None:
-    """Run the training and print its progress. Raises KeyboardInterrupt, with what was kept, if it is stopped."""
+def _run_training(
+    args: argparse.Namespace, config: "TrainingConfig", ask: wire.Train, stop: Interruption
+) -> runs.ComparedSamples | None:
+    """Run the training and print its progress; return the samples of its end, compared with what it learned.
+
+    Raises KeyboardInterrupt, with what was kept, if it is stopped.
+    """
     from studio.engine.training.jobs import OtherArtworks
 
     begun = False
     objects = ground.ProgressInterval()
-    files: list[wire.ExaminedFile] = []
-    reported = False
+    files = FileOutcomes(args)
+    compared: runs.ComparedSamples | None = None
     jobs = _Stoppable(ground.make_jobs(args, compile_first=True), stop)
     with contextlib.closing(ground.run_job(jobs, ask)) as events:
         try:
             for event in events:
                 if isinstance(event, wire.FilesExamined):
-                    files += event.files
-                    ground.show_progress(f"{event.done:,} files examined")
+                    files.add(event.files)
+                    if not begun:
+                        ground.show_progress(f"{event.done:,} files examined")
                 elif isinstance(event, wire.DatasetLoaded):
                     stop.is_pending = True
-                    reported = True
-                    _report_files(args, files)
+                    files.show()
+                elif isinstance(event, wire.SamplesCompared):
+                    compared = runs.ComparedSamples(event.step, event.samples, event.nearest, event.distances)
                 if not isinstance(event, wire.TrainingProgress):
                     continue
                 stop.sentence = SAVED_NOTE
@@ -283,9 +326,13 @@ def _run_training(args: argparse.Namespace, config: "TrainingConfig", ask: wire.
                 raise ground.JobFailed(f"{failed} Add --force to train on these.") from failed.__cause__
             raise
         except image.FileRefused:
-            if not reported:
-                _report_files(args, files)
+            if not files.is_shown:
+                files.show()
             raise
+        finally:
+            if files.is_shown:
+                files.write_table()
+    return compared
 
 
 class _Stoppable:
@@ -301,27 +348,6 @@ class _Stoppable:
                 if self._stop.is_pending:
                     self._stop.raise_if_pending()
                 yield event
-
-
-def _report_files(args: argparse.Namespace, files: Files) -> None:
-    """List unused files, and damaged files that are used, if the user requested it."""
-    if args.report:
-        rows = ((file.name, file.outcome, file.reason) for file in files)
-        storage.write_file(args.report, make_file_table(rows))
-    skipped = [file for file in files if file.outcome in NOT_USED]
-    damaged = [file for file in files if file.outcome == "damaged"]
-    if args.json and (skipped or damaged):
-        used = sum(file.outcome in ("used", "damaged") for file in files)
-        duplicates = sum(file.outcome == "duplicate" for file in files)
-        lists = {"skipped": _objects(skipped), "damaged": _objects(damaged)}
-        ground.print_result(args, {"used": used, "duplicates": duplicates, **lists}, "")
-    if args.list_skipped:
-        for file in (*skipped, *damaged):
-            ground.print_message(f'"{file.name}" {file.reason}.')
-
-
-def _objects(files: Files) -> list[dict[str, str]]:
-    return [{"file": file.name, "reason": file.reason} for file in files]
 
 
 def _report_step(
@@ -363,15 +389,20 @@ def _progress_text(config: "TrainingConfig", event: wire.TrainingProgress) -> st
     return f"{how}, {rate} {things} a second{left}"
 
 
-def _report_model(args: argparse.Namespace, config: "TrainingConfig") -> None:
-    """Print where the model is and what to do with it."""
+def _report_model(args: argparse.Namespace, config: "TrainingConfig", compared: runs.ComparedSamples | None) -> None:
+    """Print whether the model copies what it learned, where it is, and what to do with it."""
     path = (args.out or storage.home_folder("models")) / f"{config.name}.safetensors"
     card = models.find_model(str(path)).card
     known = args.out is None
     line = {"file": str(path), "name": card.name, "steps": card.steps, "metric": card.metric, "value": card.value}
-    ground.print_result(args, {**line, "exact": card.exact}, str(path))
+    copied = sum(compared.copied) if compared is not None else None
+    if compared is not None:
+        things = "pictures" if card.medium == "picture" else "sounds"
+        ground.print_message(f"{copied} of {len(compared.copied)} samples are copies of training {things}.")
+    ground.print_result(args, {**line, "exact": card.exact, "copied": copied}, str(path))
     if card.role == "upsampler":
-        pyramid = ("pyramid", "MODEL", card.name if known else str(path), str(args.source), "--name", "NAME")
+        upsampler = card.name if known else str(path)
+        pyramid = ("pyramid", str(args.source), "--base", "MODEL", "--upsampler", upsampler, "--name", "NAME")
         ground.print_message(
             f"It draws details on the pictures of models in its {card.levels} levels. Make a pyramid of both:\n\n"
             f"  {ground.shell_command(*pyramid)}\n"

@@ -9,9 +9,10 @@ sub-pixel and determines the picture, and log p(x) is exact. The latent of an en
 if the model knows such pictures well.
 
 A network must offer
-    net(seen, c) → numbers `(B, conditional.numbers, H, W)` of pictures `seen` `(B, C, H, W)` in [-1, 1]. The numbers
-        at a pixel depend only on the pixels before it. If `conditional.colours_by_net`, the numbers of a sub-pixel
-        depend also on the sub-pixels before it in the same pixel.
+    net(seen, c) → numbers `(B, conditional.numbers, H, W)` of pictures as `conditional.network_input` gives them,
+        `(B, C · conditional.inputs_per_channel, H, W)`. The numbers at a pixel depend only on the pixels before it. If
+        `conditional.colours_by_net`, the numbers of a sub-pixel depend also on the sub-pixels before it in the same
+        pixel.
     net.stepper(seen, c) → step(i, j) → numbers `(B, conditional.numbers)` at row i and column j. This is optional: it
         reuses earlier results instead of computing the whole network at every pixel. The caller fills `seen` between
         the calls, which come in order: once for each pixel or, if `conditional.colours_by_net`, once for each
@@ -82,8 +83,10 @@ class Autoregressive(Model):
         classes: number of classes that the network knows. Without a class, log p(x) is that of the even mixture of
             all, p(x) = Σ p(x | c) / classes. Encoding and decoding need a class.
         margin: the reach of the network for a model without borders, which `density.canvas` describes; else 0
+        class_dropout: the share of training pictures whose class is dropped: the network is told `dropped_class`, one
+            more class than the model has. So it also learns p(x) of all pictures, which `density.sharpening` needs
 
-    Raises ValueError if a margin leaves nothing of the pictures to learn from.
+    Raises ValueError if a margin leaves nothing of the pictures to learn from, or if there is no class to drop.
     """
 
     scales_noise = False
@@ -97,8 +100,11 @@ class Autoregressive(Model):
         conditional: Conditional,
         classes: int = 0,
         margin: int = 0,
+        class_dropout: float = 0.0,
     ) -> None:
         super().__init__(shape, levels, shape, exact=True, classes=classes)
+        if class_dropout and not classes:
+            raise ValueError("there is no class to drop; take one class or more, or a class dropout of 0")
         _, height, width = self.shape
         if height <= margin or width <= 2 * margin:
             raise ValueError(
@@ -109,6 +115,12 @@ class Autoregressive(Model):
         self.net = net
         self.conditional = conditional
         self.margin = margin
+        self.class_dropout = class_dropout
+
+    @property
+    def dropped_class(self) -> int:
+        """Return the number that stands for no class, if `class_dropout` is above 0."""
+        return self.classes
 
     def stepper(self, seen: Tensor, c: Tensor | None) -> Stepper:
         """Return the network's own stepper if it has one, else the plain one."""
@@ -137,7 +149,13 @@ class Autoregressive(Model):
         return self._log_probs(x, c).flatten(1).sum(1)
 
     def loss(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """Return the mean bits per dimension; without borders mainly those of pixels that see all in their reach."""
+        """Return the mean bits per dimension; without borders mainly those of pixels that see all in their reach.
+
+        In training the class of some pictures is dropped.
+        """
+        if self.training and self.class_dropout and c is not None:
+            is_dropped = torch.rand(c.shape, device=c.device) < self.class_dropout
+            c = c.masked_fill(is_dropped, self.dropped_class)
         if not self.margin:
             return super().loss(x, c)
         bits = self.surprisal(x, c)
@@ -160,15 +178,26 @@ class Autoregressive(Model):
     def encode_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
         """Encode pixel by pixel in the same way as decoding, so that decoding restores every bit of the picture."""
         z = torch.zeros(x.shape, device=x.device, dtype=self.dtype)
-        seen = torch.zeros_like(z)
+        seen = self._unseen(z)
         places = self._places_in_levels()
         for k, i, j, numbers in self._sub_pixels(seen, c):
             u = places[k, i, j].expand(len(x))
             z[:, k, i, j] = self.conditional.noise_of_level(numbers, x[:, :k, i, j], x[:, k, i, j], u)
-            seen[:, k, i, j] = self.conditional.network_input(x[:, k, i, j].to(z.dtype))
+            self._show(seen, x, k, i, j)
             if self._ends_step(k, j):
                 yield None
         yield z
+
+    def _unseen(self, z: Tensor) -> Tensor:
+        """Return the network's input for pictures with latents z before anything of them is known."""
+        count, channels, height, width = z.shape
+        return z.new_zeros(count, channels * self.conditional.inputs_per_channel, height, width)
+
+    def _show(self, seen: Tensor, x: Tensor, k: int, i: int, j: int) -> None:
+        """Set channel k of a pixel in the network's input `seen` to its level in x."""
+        inputs = self.conditional.inputs_per_channel
+        shown = self.conditional.network_input(x[:, k : k + 1, i, j].to(seen.dtype))
+        seen[:, k * inputs : (k + 1) * inputs, i, j] = shown
 
     def _places_in_levels(self) -> Tensor:
         """Return where in its level's interval the noise of each sub-pixel lies, from 0 to 1, `shape`.
@@ -191,7 +220,7 @@ class Autoregressive(Model):
         temperature = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
         free, x = self._known_levels(z, keep)
         drawn = free.any(0).tolist()
-        seen = torch.zeros_like(z)
+        seen = self._unseen(z)
         so_far = x.clone()
         for k, i, j, numbers in self._sub_pixels(seen, c):
             place = x[:, k, i, j]
@@ -204,7 +233,7 @@ class Autoregressive(Model):
                     else:
                         new = self.conditional.draw_level(*asked)
                 place.copy_(torch.where(free[:, k, i, j], new.to(x.dtype), place))
-            seen[:, k, i, j] = self.conditional.network_input(place.to(z.dtype))
+            self._show(seen, x, k, i, j)
             if self._ends_step(k, j):
                 if j == width - 1:  # a copy at every step of a large picture would take longer than drawing it
                     so_far = x.clone()

@@ -11,8 +11,8 @@ Both are exact. The sum over all pictures x is 1 in each case, because the last 
 those of the last but one, and so on. Training lowers the second sum, with f the margin of a training picture, and with
 a small weight the first one, because drawing has to begin somewhere.
 
-A canvas is drawn with a frame, which is then cut off. In a seamless one the rows above are wrapped around: pixels
-beyond one side are those at the other side.
+A canvas is drawn with a frame, which is then cut off. A seamless one is drawn with some more rows and columns at its
+end, in which it is cut so that opposite edges continue each other (`density.seams`).
 """
 
 import hashlib
@@ -25,11 +25,12 @@ from torch.nn.functional import pad
 
 from studio.density.autoregressive import Autoregressive, PixelEntropies
 from studio.density.model import DecodingStep
+from studio.density.seams import OVERLAP, least_side, surprisal_in_bands, wrap_columns, wrap_rows
 
 FRAME = 8
 """Rows above and columns beside a canvas that are drawn first and cut off."""
-BAND = 64
-"""Rows whose bits are computed together, to save memory."""
+SEAMS = 2
+"""Steps after the last row of a seamless canvas: its columns are wrapped, then its rows."""
 
 
 class Canvas(Autoregressive):
@@ -38,22 +39,34 @@ class Canvas(Autoregressive):
     Its `surprisal` is that of a picture around which nothing is known. The latent is the noise of the canvas; that of
     the frame follows from it. Since encoding has no frame, decoding does not restore an encoded picture.
 
-    Raises ValueError if the model has borders, or if a seamless canvas is smaller than its reach.
+    Arguments
+        priced_by: the model that computes the bits of cuts, if `model` is a sharpened one, which has none
+
+    Raises ValueError if the model has borders, or if a seamless canvas is too small.
     """
 
     invertible = False
 
-    def __init__(self, model: Autoregressive, height: int, width: int, *, seamless: bool = False) -> None:
+    def __init__(
+        self,
+        model: Autoregressive,
+        height: int,
+        width: int,
+        *,
+        seamless: bool = False,
+        priced_by: Autoregressive | None = None,
+    ) -> None:
         if not model.margin:
             raise ValueError("the model learned with borders, so it draws only pictures of its own size")
-        if seamless and min(height, width) < model.margin:
+        if seamless and min(height, width) < (least := least_side(model.margin)):
             raise ValueError(
-                f"a seamless picture of this model has {model.margin} pixels a side or more,"
+                f"a seamless picture of this model has {least} pixels a side or more,"
                 f" and {width} × {height} were asked for"
             )
         super().__init__((model.shape[0], height, width), model.levels, model.net, model.conditional, model.classes)
         self.reach = model.margin
         self.seamless = seamless
+        self.priced_by = priced_by
         self.to(model.scale_of.device).train(model.training)
 
     @torch.no_grad()
@@ -69,25 +82,44 @@ class Canvas(Autoregressive):
         if keep is not None:
             yield from super().decode_steps(z, c, temperature, keep, entropies)
             return
-        _, height, width = self.shape
-        frame = _Frame(FRAME, self.reach if self.seamless else FRAME)
+        frame = _Frame(FRAME, OVERLAP if self.seamless else 0)
         temperature = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
         framed_temperature = frame.extend(temperature)
-        framed = _FramedCanvas(self, frame)
         record = None if entropies is None else PixelEntropies(frame.extend(entropies.bits[:, None])[:, 0])
+        noise = frame.noise_around(z)
+        framed = Autoregressive(noise.shape[1:], self.levels, self.net, self.conditional, self.classes)
+        height = self.shape[1]
+        total = height + (OVERLAP + SEAMS if self.seamless else 0)
         done = 0
         x = torch.zeros_like(z, dtype=torch.uint8)
-        for step in framed.decode_steps(frame.noise_around(z), c, framed_temperature, None, record):
-            if step.done - frame.top > done:
-                done = step.done - frame.top
+        for step in framed.to(z.device).decode_steps(noise, c, framed_temperature, None, record):
+            if step.done - FRAME > done:
+                done = step.done - FRAME
                 x = frame.inside(step.x)
-                if entropies is not None and record is not None:
+                if entropies is not None and record is not None and done <= height:
                     entropies.bits[:, done - 1] = frame.inside(record.bits)[:, done - 1]
             if entropies is not None and record is not None:
                 record.is_recorded = entropies.is_recorded
             if done < height:  # it may have changed
-                framed_temperature[..., frame.top + done, :] = frame.extend_row(temperature[..., done, :])
-            yield DecodingStep(x, done, height)
+                framed_temperature[..., FRAME + done, :] = frame.extend(temperature[..., done : done + 1, :])[..., 0, :]
+            yield DecodingStep(x, done, total)
+        if self.seamless:
+            yield from self._wrap_steps(step.x[..., :-FRAME], x, c, total)
+
+    def _wrap_steps(self, framed: Tensor, x: Tensor, c: Tensor | None, total: int) -> Iterator[DecodingStep]:
+        """Make pictures x seamless, from the same with frames and overlaps `(B, C, FRAME + H + OVERLAP, …)`."""
+        found = list(torch.split(framed, 1))
+        for seam, wrap in enumerate((wrap_columns, wrap_rows)):
+            for i, one in enumerate(found):
+                pricing = self if self.priced_by is None else self.priced_by
+                cutting = wrap(pricing, self.reach, one, None if c is None else c[i : i + 1], FRAME)
+                try:
+                    while True:
+                        next(cutting)
+                        yield DecodingStep(x, total - SEAMS + seam, total)
+                except StopIteration as end:
+                    found[i] = end.value
+        yield DecodingStep(torch.cat(found), total, total)
 
     def surprisal(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         *_, bits = self.surprisal_steps(x, c)
@@ -95,17 +127,9 @@ class Canvas(Autoregressive):
         return bits
 
     def surprisal_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
-        """Compute the bits band by band. Each band is computed with the rows above that it depends on."""
-        self._check_class(c)
         pictures = []
         for i, one in enumerate(torch.split(x, 1)):
-            bands = []
-            for top in range(0, x.shape[2], BAND):
-                first = max(top - self.reach, 0)
-                bits = super().surprisal(one[:, :, first : top + BAND], None if c is None else c[i : i + 1])
-                bands.append(bits[:, :, top - first :])
-                yield None
-            pictures.append(torch.cat(bands, 2))
+            pictures.append((yield from surprisal_in_bands(self, self.reach, one, None if c is None else c[i : i + 1])))
         yield torch.cat(pictures)
 
     def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
@@ -119,51 +143,28 @@ class Canvas(Autoregressive):
 
 
 class _Frame:
-    """Holds how many rows are drawn above a canvas and how many columns on either side."""
+    """Adds rows above a canvas and columns beside it, and overlaps below and at the right."""
 
-    def __init__(self, top: int, side: int) -> None:
-        self.top = top
-        self.side = side
+    def __init__(self, width: int, overlap: int) -> None:
+        self.width = width
+        self.overlap = overlap
 
     def inside(self, framed: Tensor) -> Tensor:
         """Return what lies inside the frame, `(…, H, W)`."""
-        return framed[..., self.top :, self.side : -self.side]
+        height, width = framed.shape[-2:]
+        return framed[..., self.width : height - self.overlap, self.width : width - self.width - self.overlap]
 
     def extend(self, x: Tensor) -> Tensor:
-        """Return numbers `(B, C, H, W)` with a frame that repeats those at the edge."""
-        return pad(x, (self.side, self.side, self.top, 0), mode="replicate")
-
-    def extend_row(self, row: Tensor) -> Tensor:
-        """Return a row `(B, C, W)` with a frame that repeats the numbers at its ends."""
-        return pad(row, (self.side, self.side), mode="replicate")
+        """Return numbers `(B, C, H, W)` with a frame and overlaps that repeat those at the edge."""
+        return pad(x, (self.width, self.width + self.overlap, self.width, self.overlap), mode="replicate")
 
     def noise_around(self, z: Tensor) -> Tensor:
-        """Return latents `(B, C, H, W)` with the noise of their frames, whose seeds are digests of the latents."""
+        """Return latents `(B, C, H, W)` with noise around them, whose seeds are digests of the latents."""
         framed = []
         for one in z:
             digest = hashlib.blake2b(one.float().cpu().numpy().tobytes(), digest_size=7).digest()
             stream = torch.Generator().manual_seed(int.from_bytes(digest, "little"))
-            channels, height, width = one.shape
-            noise = torch.randn(channels, self.top + height, width + 2 * self.side, generator=stream)
-            framed.append(noise.to(z))
-            self.inside(framed[-1]).copy_(one)
+            noise = torch.randn(self.extend(one[None])[0].shape, generator=stream).to(z)
+            self.inside(noise).copy_(one)
+            framed.append(noise)
         return torch.stack(framed)
-
-
-class _FramedCanvas(Autoregressive):
-    """Draws a canvas with its frame. If it is seamless, every finished row continues at its other end."""
-
-    def __init__(self, canvas: Canvas, frame: _Frame) -> None:
-        channels, height, width = canvas.shape
-        shape = (channels, frame.top + height, width + 2 * frame.side)
-        super().__init__(shape, canvas.levels, canvas.net, canvas.conditional, canvas.classes)
-        self.wrapped = frame.side if canvas.seamless else 0
-
-    def _sub_pixels(self, seen: Tensor, c: Tensor | None) -> Iterator[tuple[int, int, int, Tensor]]:
-        channels, _, width = self.shape
-        for k, i, j, numbers in super()._sub_pixels(seen, c):
-            yield k, i, j, numbers
-            if self.wrapped and (k, j) == (channels - 1, width - 1):
-                side = self.wrapped
-                seen[:, :, i, :side] = seen[:, :, i, width - 2 * side : width - side].clone()
-                seen[:, :, i, width - side :] = seen[:, :, i, side : 2 * side].clone()

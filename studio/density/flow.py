@@ -21,10 +21,8 @@ is then that of the artwork plus noise. It is no bound of the artwork's own, and
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Annotated
 
 import torch
-from msgspec import Meta
 from torch import Tensor
 
 from studio.density.bijections.bijection import Bijection, sum_entries
@@ -41,17 +39,6 @@ INNER = 0.4
 NEAR_MIDDLE = 0.25
 """The largest distance from the middle of a level, in levels, at which an entry counts as being without noise."""
 
-Noise = Annotated[
-    float,
-    Meta(
-        ge=0,
-        le=1,
-        title="Noise",
-        description="Deviation of the noise added to pixels from 0 to 1, instead of a margin; 0: none",
-    ),
-]
-"""σ in a model's hyperparameters."""
-
 
 class Flow(Model):
     """Computes log p(x) by the change of variables. The latent has an entry for every entry of the artwork.
@@ -67,10 +54,12 @@ class Flow(Model):
 
     Attributes
         denoised_at_once: how many artworks one pass denoises. Each is then the same bit for bit in any batch.
+        rounds_alike: whether the rounding of an artwork is the same in a smaller pass, so that none is filled up
     """
 
     pattern: Tensor
     denoised_at_once: int = 1
+    rounds_alike: bool = False
 
     def __init__(
         self,
@@ -232,7 +221,7 @@ class Flow(Model):
             finally:
                 self.train()
         # The rounding of a row depends on how many rows there are.
-        missing = self.denoised_at_once - len(h)
+        missing = 0 if self.rounds_alike else self.denoised_at_once - len(h)
         with torch.inference_mode(False), torch.enable_grad():
             y = torch.cat((h, h.new_zeros(missing, *h.shape[1:]))).requires_grad_()
             z, ladj = self.bijection(y, None if c is None else torch.cat((c, c.new_zeros(missing))))

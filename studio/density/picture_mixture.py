@@ -22,9 +22,10 @@ def mix_models(a: Autoregressive, b: Autoregressive, share: float | Tensor) -> A
             device. It is read when a pixel is drawn, so such a tensor may be changed between two steps
 
     The class of the mixture is (class of a) · (number of b's classes) + (class of b), as far as they have classes.
-    Raises ValueError if shapes or levels differ.
+    Raises ValueError if shapes or levels differ, or if only one of them has a palette.
     """
-    if (a.shape, a.levels) != (b.shape, b.levels):
+    inputs = [each.conditional.inputs_per_channel for each in (a, b)]
+    if (a.shape, a.levels) != (b.shape, b.levels) or inputs[0] != inputs[1]:
         raise ValueError(f"{a.shape} of {a.levels} levels cannot be mixed with {b.shape} of {b.levels}")
     net = PairedNetworks(a, b, torch.as_tensor(share, dtype=a.dtype, device=a.scale_of.device).expand(a.shape[1:]))
     known = a.classes or b.classes
@@ -91,6 +92,10 @@ class MixtureConditional(Conditional):
         self.b = b
         self.numbers = a.numbers + b.numbers + 1
         self.colours_by_net = a.colours_by_net or b.colours_by_net
+        self.inputs_per_channel = a.inputs_per_channel
+
+    def network_input(self, x: Tensor) -> Tensor:
+        return self.a.network_input(x)
 
     def _parts(self, numbers: Tensor) -> tuple[Tensor, ...]:
         return torch.split(numbers, [self.a.numbers, self.b.numbers, 1], 1)

@@ -13,7 +13,7 @@ from studio.engine import doctor as diagnosis
 from studio.engine import errors
 from studio.engine.device import ComputeDevice, batch_that_fits
 from studio.engine.events import EventSteps
-from studio.engine.generation import canvas, encoding, inpainting, loop_finder, pricing, sampling
+from studio.engine.generation import canvas, encoding, inpainting, loop_finder, pricing, sampling, sharpening
 from studio.engine.generation.picture_job import GROUP_SIZE, PictureJob
 from studio.engine.generation.sound_job import SoundJob
 from studio.engine.levels import DoesNotFit
@@ -43,6 +43,8 @@ class JobStarter:
                 return self.sample(command)
             case wire.DecodeLatent():
                 return self.decode_latent(command)
+            case wire.DecodeClasses():
+                return self.decode_classes(command)
             case wire.Interpolate():
                 return self.interpolate(command)
             case wire.Encode():
@@ -90,14 +92,14 @@ class JobStarter:
     def sample(self, command: wire.Sample) -> EventSteps:
         """Draw pictures in groups. Each group is previewed while it forms and scored when it is done."""
         yield None
-        loaded = self._model_of(command)
+        loaded, drawn = self._models_of(command)
         sampling.classes_for(loaded, (), command.label)
         drawing = PictureJob(
             command,
             self.device,
-            loaded,
+            drawn,
             draw=lambda seeds, temperature, entropies: sampling.draw_artworks(
-                loaded, seeds, temperature, command.label, entropies
+                drawn, seeds, temperature, command.label, entropies
             ),
             score=lambda pictures, seeds: sampling.score_artworks(loaded, pictures, seeds, command.label),
         )
@@ -106,28 +108,30 @@ class JobStarter:
     def inpaint(self, command: wire.Inpaint) -> EventSteps:
         """Complete a picture: like `sample`, with a part kept."""
         yield None
-        loaded = self._model_of(command)
+        loaded, drawn = self._models_of(command)
         keep = inpainting.levels_to_keep(loaded, command.picture, command.mask)
         sampling.classes_for(loaded, (), command.label)
         drawing = PictureJob(
             command,
             self.device,
-            loaded,
+            drawn,
             draw=lambda seeds, temperature, entropies: inpainting.draw_completions(
-                loaded, keep, seeds, temperature, command.label, entropies
+                drawn, keep, seeds, temperature, command.label, entropies
             ),
             score=lambda pictures, seeds: inpainting.score_completions(loaded, keep, pictures, seeds, command.label),
         )
         yield from self._run_adjustable(drawing)
 
-    def _model_of(self, command: wire.DrawPictures) -> sampling.LoadedModel:
-        """Return the model of a command, or the mixture of its two models, for pictures of the requested size."""
+    def _models_of(self, command: wire.DrawPictures) -> tuple[sampling.LoadedModel, sampling.LoadedModel]:
+        """Return the model of a command, which computes the bits, and the one that draws: sharpened, if requested.
+
+        It is the mixture if the command has two models. Both make pictures of the command's size.
+        """
         loaded = self.model_cache.get_model(command.model)
         if command.second_model:
             loaded = sampling.mix_loaded(loaded, self.model_cache.get_model(command.second_model))
-        if command.canvas_size is not None:
-            return canvas.on_canvas(loaded, command.canvas_size, seamless=command.seamless)
-        return loaded
+        drawn = sharpening.sharpen_loaded(loaded, command.guidance, command.top_p)
+        return _with_size_of(command, loaded, loaded), _with_size_of(command, drawn, loaded)
 
     def adjust(self, command: wire.Adjust) -> EventSteps:
         """Change how a job draws from its next row on, or before it begins.
@@ -209,6 +213,20 @@ class JobStarter:
             made = yield from _decode_in_steps(loaded, z[part], None if c is None else c[part], temperatures[part])
             yield wire.PicturesPreview(job=command.job, first=at, pictures=made, done=1, total=1)
 
+    def decode_classes(self, command: wire.DecodeClasses) -> EventSteps:
+        """Draw one latent in every class, in groups."""
+        yield None
+        latent = command.point.latent
+        loaded = self.model_cache.get_model(command.model, double=latent is not None and latent.dtype.itemsize == 8)
+        if not loaded.card.classes or loaded.card.sample_rate:
+            raise DoesNotFit(f'"{loaded.card.title}" has no alphabet. Choose a model of pictures with classes')
+        z, temperature, _ = _latent_of(loaded, command.point)
+        every = torch.arange(loaded.model.classes, device=z.device)
+        group = batch_that_fits(self.device, GROUP_SIZE, loaded.bytes_each)
+        for c in torch.split(every, group):
+            made = yield from _decode_in_steps(loaded, z.expand(len(c), *z.shape), c, temperature)
+            yield wire.PicturesPreview(job=command.job, first=int(c[0]), pictures=made, done=1, total=1)
+
     def encode(self, command: wire.Encode) -> EventSteps:
         """Encode a picture in float32, and again in float64 if it does not decode back.
 
@@ -225,7 +243,7 @@ class JobStarter:
             label=found.label,
             exact=found.differing == 0,
             differing=found.differing,
-            total=command.picture.size,
+            total=found.total,
             largest_difference=found.largest_difference,
             bits=found.bits,
             is_bound=not loaded.model.exact,
@@ -234,7 +252,7 @@ class JobStarter:
     def score(self, command: wire.Score) -> EventSteps:
         """Compute the bits of an artwork, in all and at each place."""
         yield None
-        loaded = self.model_cache.get_model(command.model)
+        loaded = canvas.suited_to(self.model_cache.get_model(command.model), command.picture)
         for found in inpainting.score_artwork(loaded, command.picture, command.label):
             if found is None:
                 yield None
@@ -246,6 +264,7 @@ class JobStarter:
                 is_bound=not loaded.model.exact,
                 label=found.label,
                 log_prob_given_class=found.log_prob_given_class,
+                noise=loaded.card.noise,
             )
 
     def compute_bits(self, command: wire.ComputeBits) -> EventSteps:
@@ -335,3 +354,14 @@ def _encode_in_steps(
             return found
         yield None
     raise RuntimeError("an encoding ended without its result")
+
+
+def _with_size_of(
+    command: wire.DrawPictures, loaded: sampling.LoadedModel, priced_by: sampling.LoadedModel
+) -> sampling.LoadedModel:
+    """Return a model for pictures of a command's size. Their bits are computed by `priced_by`."""
+    if isinstance(command, wire.Inpaint):
+        return canvas.suited_to(loaded, command.picture)
+    if isinstance(command, wire.Sample) and command.canvas_size is not None:
+        return canvas.on_canvas(loaded, command.canvas_size, seamless=command.seamless, priced_by=priced_by)
+    return loaded

@@ -41,7 +41,8 @@ def check_model(found: models.InstalledModel) -> None:
         raise unfit_error(name, f"describes a model of {needed >> 20:,} MB, and the whole file has {size >> 20:,} MB")
     compare_directions(model, card, contents["directions"].shape if "directions" in contents else None, name)
     cover = contents.get("cover")
-    if cover is not None and cover.shape[1:] not in (artwork_shape(card.shape), artwork_shape(model.shape)):
+    seen = [artwork_shape(shape, card.palette) for shape in (card.shape, model.shape)]
+    if cover is not None and cover.shape[1:] not in seen:
         raise unfit_error(name, "describes artworks of another size than those on its cover")
 
 
@@ -52,7 +53,7 @@ def build_described(card: Card, name: str) -> Model:
     """
     shape = card.shape if card.pyramid is None else card.pyramid.coarse_shape
     try:
-        model = zoo.recipe_from_fields(card.recipe).build(shape, card.levels)
+        model = zoo.build_model(zoo.recipe_from_fields(card.recipe), shape, card.levels, indexed=bool(card.palette))
     except (msgspec.ValidationError, ValueError, RuntimeError, OverflowError) as error:  # torch: a size out of range
         raise unfit_error(name, f"describes no model ({str(error).partition(chr(10))[0]})") from None
     if model.classes != len(card.classes):

@@ -10,11 +10,13 @@ import msgspec
 from msgspec import Meta
 
 from studio.library import earlier_keys
-from studio.media.preparation import AS_USUAL, Preparation
+from studio.media.preparation import AS_USUAL, Palette, Preparation
 
 ShortText = Annotated[str, Meta(max_length=500)]
 PIXEL_BY_PIXEL = frozenset({"pixelrnn", "pixelcnn", "gated_pixelcnn", "pixelcnn_pp"})
 """Families of the zoo that draw row by row, and so can keep a part and continue from there."""
+CLASS_IN_EVERY_NETWORK = frozenset({"maf", "iaf", "realnvp"})
+"""Families of flows that tell the class to each of their networks."""
 SAMPLE_BY_SAMPLE = frozenset({"wavenet"})
 """Families of the zoo that make a sound sample by sample."""
 Group = Literal["", "study"]
@@ -73,6 +75,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
     """The shape of an artwork: (channels, height, width) of a picture, (samples,) of one cycle of a sound."""
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
+    palette: Palette = ()
+    """The colours of the levels, which then have no order; empty if levels are degrees of brightness."""
     sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
     """The sample rate of recordings in Hz; 0 for pictures and for single cycles."""
     recipe: dict[str, Any]
@@ -135,6 +139,12 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(name.replace("_", " ") for name in self.classes)
 
     @property
+    def has_alphabet(self) -> bool:
+        """Return whether one latent is one style in every class, because the class reaches every network of a flow."""
+        reaches_all = self.family in CLASS_IN_EVERY_NETWORK or bool(self.recipe.get("class_in_couplings"))
+        return bool(self.classes) and self.medium == "picture" and reaches_all
+
+    @property
     def class_groups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Return the name of each group of classes with its classes, the last varying fastest.
 
@@ -151,6 +161,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return (("Class", self.class_names),) if self.class_names else ()
 
     @property
+    def shown_shape(self) -> tuple[int, ...]:
+        """Return the shape of an artwork as the user sees it: with a palette, a picture has three channels."""
+        return (3, *self.shape[1:]) if self.palette else self.shape
+
+    @property
     def size_text(self) -> str:
         """Return the size of an artwork for the user: `32 × 32 colour`, `256 samples`, `16 kHz`."""
         if self.sample_rate:
@@ -158,6 +173,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         if self.medium == "sound":
             return f"{self.shape[-1]} samples"
         channels, height, width = self.shape
+        if self.palette:
+            return f"{width} × {height} in {len(self.palette)} colours"
         return f"{width} × {height} {'colour' if channels == 3 else 'grey'}"
 
     @property
@@ -179,6 +196,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     def draws_any_size(self) -> bool:
         """Return whether the model draws pictures of other sizes, too: it learned without borders."""
         return self.draws_by_rows and bool(self.recipe.get("borderless"))
+
+    @property
+    def has_guidance(self) -> bool:
+        """Return whether the model can sharpen towards a class: it also learned with its class dropped."""
+        return self.can_inpaint and bool(self.classes) and bool(self.recipe.get("class_dropout"))
 
     @property
     def group_heading(self) -> str:
@@ -208,6 +230,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def round_trip_text(self) -> str:
         """Return how exactly the model restores an encoded artwork: `byte for byte`, `in the model's 16 levels`."""
+        if self.palette:
+            return f"byte for byte in the model's {len(self.palette)} colours"
         full, words = (256, "byte for byte") if self.medium == "picture" else (65536, "sample for sample")
         return words if self.levels == full else f"in the model's {self.levels:,} levels"
 
@@ -248,6 +272,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     def held_out_text(self) -> str:
         """Return the held-out figure for the user: `2.61 bits per dimension, bound`."""
         return self.figure_text(self.metric, self.value, self.exact)
+
+    @property
+    def short_held_out_text(self) -> str:
+        """Return the same for lists, which have little room: `7.03 bits per dimension, with noise 0.1`."""
+        return f"{self.value:,.2f} {self.metric}, with noise {self.noise:g}" if self.noise else self.held_out_text
 
     def figure_text(self, metric: str, value: float, exact: bool) -> str:
         """Return one of the card's figures for the user."""

@@ -56,10 +56,13 @@ __all__ = [
 
 SHIPPED_ORDER = (
     "pixelcnnpp-brush-32",
+    "pixelcnnpp-brush-128",
     "maf-letters-32",
     "maf-letters-noise-32",
     "glow-letters-32",
     "pixelcnnpp-icons-32",
+    "pixelcnnpp-icons-128",
+    "gated-pixelcnn-materials",
     "glow-flowers-32",
     "realnvp-emoji-32",
     "pixelcnnpp-emoji-32",
@@ -384,6 +387,8 @@ def _shape_fault(card: Card, size: int) -> str:
         return f"its pictures the size {sizes}, not colours × height × width"
     if card.levels > 256:
         return f"its pictures {card.levels:,} levels instead of at most 256"
+    if card.palette and (card.shape[0] != 1 or not card.levels == len(card.palette) == len(set(card.palette))):
+        return f"its {card.levels:,} levels a palette that does not fit"
     return f"its pictures a size ({sizes}) that is larger than the file" if math.prod(card.shape) > size else ""
 
 

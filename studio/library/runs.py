@@ -81,6 +81,13 @@ class RunConfig(msgspec.Struct, frozen=True):
     plan: dict[str, Any]
     training_data: str = ""
     sample_rate: int = 0
+    levels: int = 256
+    indexed: bool = False
+
+    @property
+    def palette_size(self) -> int:
+        """Return the number of indexed colours; 0 if there is no palette."""
+        return self.levels if self.indexed else 0
 
 
 class RunPlace(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from studio.media import decoder, export
 from studio.media.pictures import enlarging
 from studio.media.pictures.enlarging import UNENLARGED, Enlargement
 from studio.media.pictures.image import MAX_PIXELS
+from studio.media.preparation import WHITE, Palette
 from studio.media.sounds import single_cycle, wavetable
 
 RECIPE_KEY = "studio_recipe"
@@ -58,6 +59,18 @@ def is_beyond_precision(latent: np.ndarray) -> bool:
 SecondsValue = Annotated[float, Meta(ge=0.0, le=1e6)]
 TemperatureValue = Annotated[float, Meta(ge=0.0, le=4.0)]
 CanvasSide = Annotated[int, Meta(ge=1, le=65_535)]
+
+
+def sharpening_text(guidance: float, top_p: float) -> str:
+    """Return guidance and top-p for the user: `guidance 1.5 and top-p 0.9`; empty if they change nothing."""
+    said = [f"guidance {round(guidance, 2):g}"] if guidance else []
+    return " and ".join(said + ([f"top-p {round(top_p, 2):g}"] if top_p < 1 else []))
+
+
+def density_note(guidance: float, top_p: float) -> str:
+    """Return what the user must know about the bits of pictures drawn so; empty if these follow the model's density."""
+    said = sharpening_text(guidance, top_p)
+    return f"{said.capitalize()}: not the model's own density. Bits are under the model itself." if said else ""
 
 
 class WavetableEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +160,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """One temperature for all scales of the latent, or one for each, from coarse to fine."""
     sliders: tuple[Annotated[float, Meta(ge=-16.0, le=16.0)], ...] = ()
     label: Annotated[int, Meta(ge=0)] | None = None
+    palette: Palette = ()
+    """The palette of the model; empty if it has none."""
     temperature_map: StoredArray | None = None
     """The temperature of each pixel (height, width), if it was painted or changed while drawing; else None."""
     mix: ModelMixture | None = None
@@ -171,6 +186,10 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Whether opposite edges of a canvas continue each other."""
     grown_from: tuple[CanvasSide, CanvasSide] | None = None
     """(height, width) of the picture that was continued to the right and downwards. The work's own file contains it."""
+    guidance: Annotated[float, Meta(ge=0.0, le=3.0)] = 0.0
+    """How much the drawing was sharpened towards the class; 0 for not at all."""
+    top_p: Annotated[float, Meta(ge=0.0, le=1.0)] = 1.0
+    """The least probability of the levels that each pixel was drawn from; 1 for all levels."""
     redrawn: RedrawnFromRow | None = None
     """The row of another picture from which this one continues; None if the whole picture was drawn."""
     ancestors: Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=64)] = ()
@@ -184,17 +203,31 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     def identity_hash(self) -> str:
         """Return a hash that identifies a work, whatever its name.
 
-        It is the hash of the recipe with the earliest keys, because stored works name their ancestors by it.
+        It is the hash of the recipe with the earliest keys, because stored works name their ancestors by it. The
+        palette belongs to the model, which the recipe names.
         """
         recipe = msgspec.to_builtins(msgspec.structs.replace(self, name=""))
+        del recipe["palette"]
         if self.canvas_size is None:  # works are older than canvases
             del recipe["canvas_size"], recipe["seamless"], recipe["grown_from"]
+        if not self.sharpening_text:  # they are older than guidance, too
+            del recipe["guidance"], recipe["top_p"]
         return storage.hash_bytes(msgspec.json.encode(earlier_keys.WORK.to_earlier(recipe)))
 
     @property
     def has_live_settings(self) -> bool:
         """Return whether more than a seed, a temperature, a class and sliders determines the work."""
-        return bool(self.temperature_map or self.mix or self.edits or self.temperature_curve)
+        return bool(self.temperature_map or self.mix or self.edits or self.temperature_curve or self.sharpening_text)
+
+    @property
+    def sharpening_text(self) -> str:
+        """Return how the drawing was sharpened, for the user; empty if it was not."""
+        return sharpening_text(self.guidance, self.top_p)
+
+    @property
+    def density_note(self) -> str:
+        """Return what the user must know about the bits of the work; empty if nothing was sharpened."""
+        return density_note(self.guidance, self.top_p)
 
     @property
     def file_suffix(self) -> str:
@@ -231,7 +264,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
         temperature += ", changed from pixel to pixel" if self.temperature_map else ""
         mix = f", mixed with {self.mix.model}, share {self.mix.share:g}" if self.mix else ""
         mix += ", changed from pixel to pixel" if self.mix and self.mix.share_map else ""
-        return f"{self.model}, {start}{until}, temperature {temperature}{mix}. {self.software}"
+        sharpened = f", {self.sharpening_text}" if self.sharpening_text else ""
+        return f"{self.model}, {start}{until}, temperature {temperature}{sharpened}{mix}. {self.software}"
 
 
 def _end_fields(of: WavetableEnd | Work) -> dict[str, Any]:
@@ -254,9 +288,9 @@ class BadWork(ValueError):
 
 
 def encode_png(picture: np.ndarray, work: Work, enlargement: Enlargement = UNENLARGED) -> bytes:
-    """Encode a picture (height, width, 1 | 3) uint8 as a PNG with its recipe."""
+    """Encode a picture (height, width, 1 | 3) uint8 as a PNG with its recipe, and with its palette if it has one."""
     texts = {RECIPE_KEY: work_to_json(work), "Software": work.software, "parameters": work.summary()}
-    return export.encode_png_bytes(enlargement.enlarge(picture), texts | enlargement.png_texts(picture))
+    return export.encode_png_bytes(enlargement.enlarge(picture), texts | enlargement.png_texts(picture), work.palette)
 
 
 class SheetRecipe(msgspec.Struct, frozen=True):
@@ -312,7 +346,8 @@ def encode_sheet(
     }
     if enlargement.png_texts(pictures[0]):
         texts[SHEET_PIXELS_KEY] = enlarging.pack_picture(export.arrange_sheet(pictures, columns))
-    return export.encode_png_bytes(export.arrange_sheet(seen, columns), texts)
+    palette = tuple(dict.fromkeys((*works[0].palette, WHITE))) if works[0].palette else ()  # gaps are white
+    return export.encode_png_bytes(export.arrange_sheet(seen, columns), texts, palette)
 
 
 def decode_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:

@@ -10,7 +10,7 @@ out.
 import contextlib
 import os
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +20,10 @@ from studio.media import decoder
 from studio.media.folder_scan import ArtworkStore, FileReport, ListedFile, walk_files
 from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused, compose_over, fit_to_shape
-from studio.media.preparation import AS_USUAL, Preparation
+from studio.media.pictures.palette import colours_of
+from studio.media.preparation import AS_USUAL, MAX_COLOURS, MIN_COLOURS, Palette, Preparation
 from studio.media.preparing import FilePreparer, Shape, content_hash
-from studio.media.shards import ShardList, class_names, find_shards, scan_source
+from studio.media.shards import Opening, ShardList, class_names, find_shards, scan_source
 from studio.media.sounds.single_cycle import cycle_from_wave
 
 _ROUNDING = 8
@@ -32,10 +33,6 @@ MIN_LEARNED = 3
 
 A single one for training has no deviation from which layers could be initialised.
 """
-MAX_OPENED = 20_000
-"""The most artworks of shards that are loaded before a training: they take half a minute, and a tenth is held out."""
-MAX_OPENED_BYTES = 2**27
-"""The most bytes of them."""
 _PICTURES = "bytes of shape (number, height, width, channels)"
 
 
@@ -106,6 +103,10 @@ class Dataset:
     """Empty unless NAME.licence.txt lies next to the pack."""
     shards: ShardList | None = None
     """The shards to be read as a stream, if they hold more than was loaded. Then these are the first artworks."""
+    train_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    """The row of each training artwork in its pack (N,); empty for a folder."""
+    palette: Palette = ()
+    """The palette of a pack of indices, whose pictures are given in its colours; empty if there is none."""
 
 
 class ReportGatherer:
@@ -184,34 +185,6 @@ def find_classes(source: Path) -> Generator[None, None, tuple[str, ...]]:
     """
     shards = find_shards(source)
     return class_folders(source) if shards is None else (yield from class_names(shards))
-
-
-class Opening:
-    """Counts the artworks of shards that are loaded before a training, until the others are read as a stream.
-
-    Arguments
-        shards: None for a folder, which is loaded whole
-    """
-
-    def __init__(self, shards: ShardList | None) -> None:
-        self._shards = shards
-        self._count = 0
-        self._bytes = 0
-
-    def add(self, artwork: np.ndarray) -> None:
-        """Count an artwork."""
-        self._count += 1
-        self._bytes += artwork.nbytes
-
-    @property
-    def is_complete(self) -> bool:
-        """Return whether enough is loaded to begin with."""
-        return self._shards is not None and (self._count >= MAX_OPENED or self._bytes >= MAX_OPENED_BYTES)
-
-    @property
-    def rest(self) -> ShardList | None:
-        """Return the shards if they hold more than is loaded."""
-        return self._shards if self.is_complete else None
 
 
 def labels_of(names: list[str], classes: tuple[str, ...], name: str, *, is_whole: bool = True) -> np.ndarray | None:
@@ -368,7 +341,12 @@ def _load_pack(source: Path, shape: Shape) -> Dataset:
     name = display_name(source.name)
     parts = decoder.open_pack(os.path.realpath(source))  # if the user names a link, this is its target
     sounds = len(shape) == 1
+    palette = _read_palette(parts, name)
+    for side in ("train_x", "test_x") if palette else ():
+        if side in parts:
+            parts[side] = _in_colours(parts[side], palette, name)
     train, train_labels = _checked_side(parts, "train", name, sounds)
+    rows = np.arange(len(train))
     if "test_x" in parts:
         test, test_labels = _checked_side(parts, "test", name, sounds)
     else:
@@ -376,6 +354,7 @@ def _load_pack(source: Path, shape: Shape) -> Dataset:
         held[:1] |= not held.any()
         test, test_labels = _select(train, train_labels, held)
         train, train_labels = _select(train, train_labels, ~held)
+        rows = rows[~held]
     train = _resize_all(train, shape)
     test = _resize_all(test, shape)
     learned = ~_is_among(train, test)
@@ -388,8 +367,36 @@ def _load_pack(source: Path, shape: Shape) -> Dataset:
     names = parts.get("label_names", np.array([], str)).reshape(-1)
     labels = tuple(display_name(str(label)) for label in names)
     return Dataset(
-        train, test, train_labels, test_labels, labels, report, display_name(source.stem), _read_licence(source)
+        train,
+        test,
+        train_labels,
+        test_labels,
+        labels,
+        report,
+        display_name(source.stem),
+        _read_licence(source),
+        train_rows=rows[learned],
+        palette=palette,
     )
+
+
+def _read_palette(parts: dict[str, np.ndarray], name: str) -> Palette:
+    """Return the palette of a pack; empty if it has none. Raises FileRefused if it is no palette."""
+    colours = parts.get("palette")
+    if colours is None:
+        return ()
+    if colours.dtype != np.uint8 or colours.ndim != 2 or colours.shape[1] != 3:
+        raise FileRefused(name, f"has no palette of RGB colours (palette is {colours.dtype} of shape {colours.shape})")
+    if not MIN_COLOURS <= len(colours) <= MAX_COLOURS or len(np.unique(colours, axis=0)) < len(colours):
+        raise FileRefused(name, f"has a palette of other than {MIN_COLOURS} to {MAX_COLOURS} different colours")
+    return tuple((red, green, blue) for red, green, blue in colours.tolist())
+
+
+def _in_colours(x: np.ndarray, palette: Palette, name: str) -> np.ndarray:
+    """Return pictures of indices (n, height, width, 1) in the colours of a palette. Raises FileRefused."""
+    if x.dtype != np.uint8 or x.ndim != 4 or x.shape[3] != 1 or (x.size and int(x.max()) >= len(palette)):
+        raise FileRefused(name, f"has pictures that are no indices of its palette of {len(palette)} colours")
+    return colours_of(x[..., 0], palette)
 
 
 def _is_among(artworks: np.ndarray, others: np.ndarray) -> np.ndarray:

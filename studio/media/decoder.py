@@ -433,9 +433,11 @@ def open_cycle(
     return shared_decoder.read_file("cycle", path, np.ndarray, group=group, part=part, samples=samples)
 
 
-def open_pack(path: Path | str) -> dict[str, np.ndarray]:
+def open_pack(path: Path | str, names: Sequence[str] = pack.MEMBERS) -> dict[str, np.ndarray]:
     """Read the arrays of a pack as `pack.read_members` does, in the child. Raises FileRefused."""
-    return shared_decoder.read_file("pack", path, dict[str, np.ndarray], max_bytes=pack.MAX_PACK_BYTES)
+    return shared_decoder.read_file(
+        "pack", path, dict[str, np.ndarray], max_bytes=pack.MAX_PACK_BYTES, names=list(names)
+    )
 
 
 def read_tar_headers(path: Path | str, begin: int, count: int, group: ReadGroup | None = None) -> TarHeaders:

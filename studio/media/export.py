@@ -1,12 +1,16 @@
 """Encode works as PNG, WAV and FLAC files that carry their recipe, and as sheets. No file is written here."""
 
 import io
+import math
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image, PngImagePlugin
+
+from studio.media.pictures.palette import indices_if_exact
+from studio.media.preparation import Palette
 
 SHEET_GAP = 2
 """The number of pixels between the pictures of a sheet."""
@@ -23,11 +27,11 @@ _FLAC = b"fLaC"
 _COMMENTS = 4
 
 
-def encode_png_bytes(picture: np.ndarray, texts: dict[str, str] | None = None) -> bytes:
+def encode_png_bytes(picture: np.ndarray, texts: dict[str, str] | None = None, palette: Palette = ()) -> bytes:
     """Encode a picture (height, width, 1 | 3) uint8 as a PNG.
 
-    `texts` are stored in uncompressed iTXt chunks (UTF-8), so that anyone can read them. A key has 1 to 79
-    Latin-1 characters.
+    If all its colours are in the `palette`, it becomes a PNG with this palette, else one in colour. `texts` are stored
+    in uncompressed iTXt chunks (UTF-8), so that anyone can read them. A key has 1 to 79 Latin-1 characters.
     """
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] not in (1, 3):
         raise ValueError(f"a picture is (height, width, 1 | 3) bytes, not {picture.dtype} of shape {picture.shape}")
@@ -37,8 +41,14 @@ def encode_png_bytes(picture: np.ndarray, texts: dict[str, str] | None = None) -
         if not 1 <= len(key.encode("latin-1")) <= 79:
             raise ValueError(f"the key of a PNG's text has 1 to 79 characters, not {len(key)}")
         info.add_itxt(key, text)
+    indices = indices_if_exact(picture, palette)
+    if indices is not None:
+        image = Image.fromarray(indices)
+        image.putpalette([channel for each in palette for channel in each])
+    else:
+        image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
     buffer = io.BytesIO()
-    Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture).save(buffer, "PNG", pnginfo=info)
+    image.save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
 
 
@@ -219,6 +229,11 @@ def _encode_chunk(key: bytes, body: bytes) -> bytes:
     if len(key) != 4:
         raise ValueError(f"the key of a chunk has four letters, not {len(key)}")
     return key + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
+
+
+def sheet_columns(count: int) -> int:
+    """Return the columns of a sheet with about as many rows as columns."""
+    return max(1, round(math.sqrt(count)))
 
 
 def arrange_sheet(

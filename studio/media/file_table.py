@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 FORMULA_CHARACTERS = tuple("=+-@＝＋－＠")
 """Characters with which a formula begins in a spreadsheet."""
+TABLE_HEAD = '"file","outcome","reason"\r\n'.encode("utf-8-sig")
 
 
 def make_file_table(rows: Iterable[tuple[str, str, str]]) -> bytes:
@@ -13,10 +14,14 @@ def make_file_table(rows: Iterable[tuple[str, str, str]]) -> bytes:
 
     A text that begins like a formula gets an apostrophe, which marks text.
     """
+    return TABLE_HEAD + encode_rows(rows)
+
+
+def encode_rows(rows: Iterable[tuple[str, str, str]]) -> bytes:
+    """Return rows of a table without its head."""
     table = io.StringIO()
     writer = csv.writer(table, quoting=csv.QUOTE_ALL)
-    writer.writerow(("file", "outcome", "reason"))
     for name, outcome, reason in rows:
         row = (name, outcome.replace("_", " "), reason)
         writer.writerow([f"'{text}" if text.lstrip()[:1] in FORMULA_CHARACTERS else text for text in row])
-    return table.getvalue().encode("utf-8-sig", "replace")
+    return table.getvalue().encode("utf-8", "replace")

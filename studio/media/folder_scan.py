@@ -26,7 +26,7 @@ _AHEAD = 2
 """Files that are read at the same time."""
 _LISTED_AT_ONCE = 1000
 _CHANGED = "was changed while it was read"
-_GONE = "is not there any more"
+GONE = "is not there any more"
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ class FolderScan:
         preparer: makes artworks of files
         store: keeps the results for files
         files: those to examine, as `walk_files` yields them; None: all in the folder
+        keyed: whether the hash of each file's bytes is reported. Then each is read twice
     """
 
     def __init__(
@@ -97,6 +98,8 @@ class FolderScan:
         preparer: FilePreparer,
         store: ArtworkStore | None = None,
         files: Listing | None = None,
+        *,
+        keyed: bool = True,
     ) -> None:
         self.source = source
         self._files = files
@@ -114,6 +117,7 @@ class FolderScan:
         self._artworks: dict[bytes, str] = {}
         self._reasons: dict[str, str] = {}
         self._excluded = frozenset(preparer.preparation.excluded)
+        self._is_keyed = keyed or store is not None or bool(self._excluded)
 
     def steps(self) -> Generator[FileReport | None, None, None]:
         """Yield the report of the next file, or None after a step without one.
@@ -144,9 +148,9 @@ class FolderScan:
                     continue
                 reading.popleft()
                 report = self._report(listed, future)
-                if report.reason == _GONE and _identity(self.source) != identity:
+                if report.reason == GONE and _identity(self.source) != identity:
                     name = _folder_name(self.source)
-                    raise FileRefused(name, _GONE, "Nothing was changed. Connect or restore it, and start again.")
+                    raise FileRefused(name, GONE, "Nothing was changed. Connect or restore it, and start again.")
                 self.done += 1
                 yield report
         finally:
@@ -174,7 +178,7 @@ class FolderScan:
             raise FileRefused(display_name(name), "is a hidden file")
         for _ in range(2):
             before = _state(on_disk)
-            key = decoder.hash_file(path, self._preparer.max_bytes, group, part)
+            key = decoder.hash_file(path, self._preparer.max_bytes, group, part) if self._is_keyed else ""
             if key in self._excluded:
                 return key, None
             known = self._store.find(key) if self._store is not None else None

@@ -4,7 +4,7 @@ import math
 import os
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -15,7 +15,7 @@ from studio.media.pictures.image import FileRefused
 
 MAX_PACK_BYTES = 16 * 2**30
 """The most bytes of a pack, unpacked."""
-MAX_MEMBERS = ("train_x", "train_y", "test_x", "test_y", "label_names")
+MEMBERS = ("train_x", "train_y", "test_x", "test_y", "label_names", "palette")
 UNPACK_HINT = "Unpack it first, then name the folder."
 _ARCHIVES = (
     b"PK\x03\x04",
@@ -52,8 +52,8 @@ class PackMember:
         self.blocks = blocks
 
 
-def read_members(path: Path | str) -> dict[str, PackMember | np.ndarray]:
-    """Return the arrays of a pack that have one of the names in MEMBERS. Raises FileRefused."""
+def read_members(path: Path | str, names: Sequence[str] = MEMBERS) -> dict[str, PackMember | np.ndarray]:
+    """Return the arrays of a pack that have one of these names. Raises FileRefused."""
     name = display_name(os.path.basename(path))
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
@@ -63,13 +63,13 @@ def read_members(path: Path | str) -> dict[str, PackMember | np.ndarray]:
                 raise FileRefused(name, *_ARCHIVE)
             raise FileRefused(name, "is not a pack of pictures (.npz), or is damaged")
         archive = zipfile.ZipFile(path)  # open until the last block is read
-        names = archive.namelist()
-        if not any(each.endswith(".npy") for each in names):
+        held = archive.namelist()
+        if not any(each.endswith(".npy") for each in held):
             raise FileRefused(name, *_ARCHIVE)
         size = sum(each.file_size for each in archive.infolist())
         if size > MAX_PACK_BYTES:
             raise FileRefused(name, f"would need {size / 2**30:,.0f} GB once unpacked")
-        return {each: _read_member(archive, f"{each}.npy", name) for each in MAX_MEMBERS if f"{each}.npy" in names}
+        return {each: _read_member(archive, f"{each}.npy", name) for each in names if f"{each}.npy" in held}
     except Exception as error:
         raise _refusal(name, error) from None
 

@@ -12,6 +12,10 @@ Colour = tuple[Level, Level, Level]
 ContentKey = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
 """The hash of a file's content in hexadecimal."""
 WHITE: Colour = (255, 255, 255)
+MIN_COLOURS = 2
+MAX_COLOURS = 64
+Palette = Annotated[tuple[Colour, ...], Meta(max_length=MAX_COLOURS)]
+"""The colours of a model's levels, all different; empty if its levels are degrees of brightness."""
 
 
 class Preparation(msgspec.Struct, frozen=True, kw_only=True):

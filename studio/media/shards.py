@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from studio.media import decoder
 from studio.media.file_part import FilePart
 from studio.media.folder_scan import STEP_SECONDS, ArtworkStore, FolderScan, ListedFile, Listing, walk_files
@@ -34,6 +36,12 @@ SPREAD = 64
 """Files that are taken from a shard before the next one has its turn, if all are looked into."""
 SPREAD_SHARDS = 256
 """The number of shards from which on they are looked into in a random order."""
+MAX_OPENED = 10_000
+"""The most artworks of shards that are loaded before a training. A tenth of them is held out."""
+MAX_OPENED_BYTES = 2**27
+"""The most bytes of them."""
+LEAST_OPENED = 16
+"""The fewest of them, however long, so that some are held out."""
 TEXT_ENDINGS = (".txt",)
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _ASIDE = (*LABEL_ENDINGS, *TEXT_ENDINGS)
@@ -59,6 +67,35 @@ class ShardList:
         return [(os.path.basename(path), shard_state(path)[0]) for path in self.paths]
 
 
+class Opening:
+    """Counts the artworks of shards that are loaded before a training, until the others are read as a stream.
+
+    Arguments
+        shards: None for a folder, which is loaded whole
+    """
+
+    def __init__(self, shards: ShardList | None) -> None:
+        self._shards = shards
+        self._count = 0
+        self._bytes = 0
+
+    def add(self, artwork: np.ndarray) -> None:
+        """Count an artwork."""
+        self._count += 1
+        self._bytes += artwork.nbytes
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether enough is loaded to begin with."""
+        is_large = self._bytes >= MAX_OPENED_BYTES and self._count >= LEAST_OPENED
+        return self._shards is not None and (self._count >= MAX_OPENED or is_large)
+
+    @property
+    def rest(self) -> ShardList | None:
+        """Return the shards if they hold more than is loaded."""
+        return self._shards if self.is_complete else None
+
+
 def find_shards(source: Path | str) -> ShardList | None:
     """Return the shards that a source names; None if it is something else.
 
@@ -66,17 +103,18 @@ def find_shards(source: Path | str) -> ShardList | None:
     """
     path = os.path.abspath(source)
     if os.path.isdir(path):
-        try:
-            names = sorted((name for name in os.listdir(path) if not name.startswith(".")), key=os.fsencode)
-        except OSError:
-            return None
-        if not names or not all(_is_shard(name) for name in names):
-            return None
-        return ShardList(path, tuple(os.path.join(path, name) for name in names))
+        names = _shards_in(path)
+        return ShardList(path, tuple(os.path.join(path, name) for name in names)) if names else None
     if not _is_shard(path):
         return None
     found = [path] if os.path.lexists(path) else _expand(path)
     return ShardList(os.path.dirname(path), tuple(found))
+
+
+def named_source(source: Path) -> Path:
+    """Return the folder of a pattern of shards, which has a name for people, and any other source as it is."""
+    shards = find_shards(source)
+    return source if shards is None or os.path.lexists(source) else Path(shards.folder)
 
 
 def scan_source(
@@ -115,20 +153,26 @@ def walk_shards(shards: ShardList) -> Listing:
     paths = list(shards.paths)
     if len(paths) > SPREAD_SHARDS:
         random.Random(0).shuffle(paths)
-    waiting = [walk_shard(path) for path in paths]
+    estimate = _FileEstimate(paths)
+    waiting = [(path, walk_shard(path)) for path in paths]
     try:
         while waiting:
-            for listing in list(waiting):
+            for path, listing in list(waiting):
                 found = 0
                 for listed in listing:
+                    if isinstance(listed, int):
+                        yield 0
+                        continue
                     yield listed
-                    found += isinstance(listed, ListedFile)
+                    yield estimate.add(path, listed)
+                    found += 1
                     if found == SPREAD:
                         break
                 else:
-                    waiting.remove(listing)
+                    waiting.remove((path, listing))
+        yield estimate.finish()
     finally:
-        for listing in waiting:
+        for _, listing in waiting:
             listing.close()
 
 
@@ -166,8 +210,51 @@ def class_names(shards: ShardList) -> Generator[None, None, tuple[str, ...]]:
     return tuple(sorted(found, key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)))
 
 
+class _FileEstimate:
+    """Estimates the number of files in shards by the bytes of those that were listed."""
+
+    def __init__(self, paths: list[str]) -> None:
+        self._total = sum(max(shard_state(path)[0], 0) for path in paths)
+        self._places = dict.fromkeys(paths, 0)
+        self._listed = 0
+        self._count = 0
+        self._known = 0
+
+    def add(self, path: str, listed: ListedFile) -> int:
+        """Count a file; return by how much the estimate changes."""
+        self._count += 1
+        if listed.part is not None:
+            place = min(listed.part.begin + listed.part.size, self._total)
+            self._listed += place - self._places[path]
+            self._places[path] = place
+        return self._change_to(max(self._count, min(self._count * self._total // max(self._listed, 1), MAX_OPENED)))
+
+    def finish(self) -> int:
+        """Return by how much the estimate changes now that all files are listed."""
+        return self._change_to(self._count)
+
+    def _change_to(self, estimate: int) -> int:
+        change = estimate - self._known
+        self._known = estimate
+        return change
+
+
 def _is_shard(name: str) -> bool:
     return name.lower().endswith(ENDING)
+
+
+def _shards_in(folder: str) -> list[str]:
+    """Return the names of the shards in a folder, in order; none if it holds anything else that is not hidden."""
+    names = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:  # the first one tells in most folders, however large
+                if not _is_shard(entry.name) and not entry.name.startswith("."):
+                    return []
+                names.append(entry.name)
+    except OSError:
+        return []
+    return sorted((name for name in names if not name.startswith(".")), key=os.fsencode)
 
 
 def _expand(path: str) -> list[str]:

@@ -92,7 +92,6 @@ def _read_run(file: BinaryIO, at: int, size: int, count: int) -> tuple[list[TarM
                 if not info.isdir():
                     members.append(_describe(file, info, size))
                 at = max(archive.offset, at + tarfile.BLOCKSIZE)
-                archive.members.clear()
     except Exception:  # tarfile raises many types on damaged headers; what follows `at` is then passed over
         pass
     return members, at

@@ -215,10 +215,14 @@ def pack(model: nn.Module) -> None:
     """Pack the convolutions of a folded model, if this torch can.
 
     The model cannot be moved or saved afterwards. A module that needs its own way defines `pack`. Packed layers have no
-    gradients, so a module whose `needs_gradient` is true stays as it is.
+    gradients, so in a module whose `needs_gradient` is true only those are packed that define `pack_with_gradient`.
     """
     if not hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
         return
+    for module in [part for whole in model.modules() if _keeps_gradient(whole) for part in whole.modules()]:
+        own = getattr(module, "pack_with_gradient", None)
+        if callable(own):
+            own()
     for module in list(_packable(model)):
         own = getattr(module, "pack", None)
         if callable(own):
@@ -232,8 +236,12 @@ def pack(model: nn.Module) -> None:
                 setattr(module, name, pack_convolution(child))
 
 
+def _keeps_gradient(module: nn.Module) -> bool:
+    return bool(getattr(module, "needs_gradient", False))
+
+
 def _packable(module: nn.Module) -> Iterator[nn.Module]:
-    if getattr(module, "needs_gradient", False):
+    if _keeps_gradient(module):
         return
     yield module
     for child in module.children():

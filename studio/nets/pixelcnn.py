@@ -89,6 +89,7 @@ class PixelCNNNetwork(nn.Module):
 
     Arguments
         colours: C, channels of a picture
+        inputs: of the picture in all, C if each channel is one
         numbers: of a pixel in all
         width: h; residual blocks have 2 h features outside, h inside
         blocks: how many
@@ -98,9 +99,9 @@ class PixelCNNNetwork(nn.Module):
     `reach` is how many rows or columns away a pixel may be on which another one depends.
     """
 
-    def __init__(self, colours: int, numbers: int, width: int, blocks: int, size: int, head: int) -> None:
+    def __init__(self, colours: int, inputs: int, numbers: int, width: int, blocks: int, size: int, head: int) -> None:
         super().__init__()
-        self.first = MaskedConv(colours_of(colours, colours), colours_of(2 * width, colours), FIRST_KERNEL_SIZE, "A")
+        self.first = MaskedConv(colours_of(inputs, colours), colours_of(2 * width, colours), FIRST_KERNEL_SIZE, "A")
         self.blocks = nn.ModuleList(ResidualMaskedBlock(width, size, colours) for _ in range(blocks))
         self.head = OutputHead(2 * width, head, numbers, colours)
         self.reach = FIRST_KERNEL_SIZE // 2 + blocks * (size // 2)
@@ -143,6 +144,7 @@ class GatedPixelCNNNetwork(nn.Module):
 
     Arguments
         colours: C, channels of a picture
+        inputs: of the picture in all, C if each channel is one
         numbers: of a pixel in all
         features: p, of each stack
         layers: how many, the first among them
@@ -154,13 +156,13 @@ class GatedPixelCNNNetwork(nn.Module):
     """
 
     def __init__(
-        self, colours: int, numbers: int, features: int, layers: int, size: int, head: int, classes: int
+        self, colours: int, inputs: int, numbers: int, features: int, layers: int, size: int, head: int, classes: int
     ) -> None:
         super().__init__()
-        kernels = [(colours, FIRST_KERNEL_SIZE), *[(features, size)] * (layers - 1)]
+        kernels = [(inputs, FIRST_KERNEL_SIZE), *[(features, size)] * (layers - 1)]
         self.layers = nn.ModuleList(
-            GatedLayer(inputs, features, colours, n, first=i == 0, last=i == layers - 1, classes=classes)
-            for i, (inputs, n) in enumerate(kernels)
+            GatedLayer(before, features, colours, n, first=i == 0, last=i == layers - 1, classes=classes)
+            for i, (before, n) in enumerate(kernels)
         )
         self.head = OutputHead(features, head, numbers, colours)
         self.reach = 1 + sum(n // 2 for _, n in kernels)

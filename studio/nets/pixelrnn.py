@@ -106,6 +106,7 @@ class PixelRNNNetwork(nn.Module):
 
     Arguments
         colours: C
+        inputs: of the picture in all, C if each channel is one
         numbers: of a pixel in all
         cells: which way the states go
         features: h of each layer, n; 2 n outside of it
@@ -113,9 +114,11 @@ class PixelRNNNetwork(nn.Module):
         head: features of the last layer but one
     """
 
-    def __init__(self, colours: int, numbers: int, cells: CellName, features: int, layers: int, head: int) -> None:
+    def __init__(
+        self, colours: int, inputs: int, numbers: int, cells: CellName, features: int, layers: int, head: int
+    ) -> None:
         super().__init__()
-        self.first = MaskedConv(colours_of(colours, colours), colours_of(2 * features, colours), FIRST_KERNEL_SIZE, "A")
+        self.first = MaskedConv(colours_of(inputs, colours), colours_of(2 * features, colours), FIRST_KERNEL_SIZE, "A")
         layer = RowLSTM if cells == "row" else DiagonalBiLSTM
         self.layers = nn.ModuleList(layer(features, colours) for _ in range(layers))
         self.head = OutputHead(2 * features, head, numbers, colours)

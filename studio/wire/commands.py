@@ -14,6 +14,7 @@ from studio.wire.records import (
     CanvasSide,
     Command,
     Count,
+    Guidance,
     JobId,
     ModelName,
     Seed,
@@ -44,14 +45,21 @@ class DrawPictures(Command, frozen=True, kw_only=True):
     """(height, width) float32, 0 to 1: the factor of the share at each pixel."""
     report_entropy: bool = False
     """Whether to report the entropy of each pixel before it was drawn, if the model draws pixel by pixel."""
-    canvas_size: tuple[CanvasSide, CanvasSide] | None = None
-    """(height, width) of the pictures, for a model without borders; None for the model's own size."""
-    seamless: bool = False
-    """Whether the right edge of a canvas continues at its left edge, and the lower edge at the upper one."""
+    guidance: Guidance = 0.0
+    """How much to sharpen towards the class, for a model that learned with its class dropped; 0 for not at all."""
+    top_p: Share = 1.0
+    """The least probability of the levels that a pixel is drawn from, the likeliest first; 1 for all levels.
+
+    Bits are computed by the model itself, without guidance and top-p."""
 
 
 class Sample(DrawPictures, frozen=True, kw_only=True, tag="sample"):
     """Draw one picture for each seed. Answers: PicturesPreview …, then one ending."""
+
+    canvas_size: tuple[CanvasSide, CanvasSide] | None = None
+    """(height, width) of the pictures, for a model without borders; None for the model's own size."""
+    seamless: bool = False
+    """Whether the right edge of a canvas continues at its left edge, and the lower edge at the upper one."""
 
 
 class Inpaint(DrawPictures, frozen=True, kw_only=True, tag="inpaint"):
@@ -61,7 +69,7 @@ class Inpaint(DrawPictures, frozen=True, kw_only=True, tag="inpaint"):
     """
 
     picture: Array
-    """(height, width, channels) uint8, in the model's own shape."""
+    """(height, width, channels) uint8, in the model's own shape; in any size for a model without borders."""
     mask: Array
     """(height, width) uint8: above 0 in the part that is replaced."""
 
@@ -100,6 +108,17 @@ class Interpolate(Command, frozen=True, kw_only=True, tag="interpolate"):
     begin: LatentPoint
     end: LatentPoint
     frames: Annotated[int, Meta(ge=2, le=256)] = 64
+
+
+class DecodeClasses(Command, frozen=True, kw_only=True, tag="decode_classes"):
+    """Decode one latent in every class of a model. Answers: PicturesPreview …, then one ending.
+
+    The artworks are in the order of the classes. The class of `point` does not matter.
+    """
+
+    urgency: ClassVar[int] = URGENCY_CONTROL
+    model: ModelName
+    point: LatentPoint
 
 
 class Encode(Command, frozen=True, kw_only=True, tag="encode"):
@@ -150,7 +169,7 @@ class Score(Command, frozen=True, kw_only=True, tag="score"):
     urgency: ClassVar[int] = URGENCY_ADDITION
     model: ModelName
     picture: Array
-    """The picture as in Encode."""
+    """The picture as in Encode; in any size for a model without borders."""
     label: Count | None = None
 
 
@@ -274,6 +293,8 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     """Seeds whose artworks are drawn now and then; empty for none. The first are kept in the run's folder.
 
     All are compared with the training artworks."""
+    samples_at_end: bool = False
+    """Whether they are drawn only once, after the last step."""
     is_remote: bool = False
     """Whether the window runs on another computer. The source is then a file of packed artworks, the run's folder is
     named by its name alone, and the model is sent back as ModelPiece …, ModelWritten."""
@@ -293,8 +314,10 @@ class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"
     """(channels, height, width) of pictures, (samples,) of sounds."""
     sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
     """Hz of recordings; 0 of pictures and single cycles."""
+    palette_size: Annotated[int, Meta(ge=0, le=64)] = 0
+    """The number of indexed colours of pictures; 0 for grey or full colour, as in `shape`."""
     start_model: Annotated[str, Meta(max_length=200)] = ""
-    """A trained model to start from. It replaces family, preset, shape and rate."""
+    """A trained model to start from. It replaces family, preset, shape, rate and palette."""
     recipe: dict[str, Any] = {}
     """Hyperparameters that differ from the preset."""
     plan: dict[str, Any] = {}
@@ -376,6 +399,7 @@ AnyCommand = (
     Sample
     | DecodeLatent
     | Interpolate
+    | DecodeClasses
     | Encode
     | Inpaint
     | Adjust

@@ -137,6 +137,8 @@ class Scored(Answer, frozen=True, kw_only=True, tag="scored"):
     """The requested class, or the one under which it is likeliest."""
     log_prob_given_class: float | None = None
     """ln p given that class, for a model with classes."""
+    noise: float = 0.0
+    """σ of the noise that is counted beside the artwork, for pixels from 0 to 1; 0 for none."""
 
 
 class BitsChunk(Answer, frozen=True, kw_only=True, tag="bits_chunk"):
@@ -270,6 +272,8 @@ class ExamplesPreview(Answer, frozen=True, kw_only=True, tag="examples_preview")
     Those of a recording are cuts, as a training takes them."""
     sample_rate: Count = 0
     """Hz of recordings; 0 of pictures and single cycles."""
+    palette: Annotated[tuple[tuple[Count, Count, Count], ...], Meta(max_length=64)] = ()
+    """The colours in which pictures are learned; empty if their levels are degrees of brightness."""
     originals: tuple[Array, ...] = ()
     """The file of each example as it is; large pictures are made smaller."""
     original_rates: tuple[Count, ...] = ()
@@ -343,7 +347,7 @@ class TrainingSamples(Answer, frozen=True, kw_only=True, tag="training_samples")
     seconds: float
     """Seconds of training until then."""
     artworks: Array
-    """(n, height, width, channels) uint8, or (n, samples) int16."""
+    """(n, height, width, channels) uint8, or (n, samples) int16; n is 0 if there was too little memory."""
 
 
 class SamplesCompared(Answer, frozen=True, kw_only=True, tag="samples_compared"):

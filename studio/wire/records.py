@@ -15,6 +15,9 @@ Seed = Annotated[int, Meta(ge=0, lt=2**53)]
 Count = Annotated[int, Meta(ge=0)]
 Temperature = Annotated[float, Meta(ge=0.0, le=4.0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+MAX_GUIDANCE = 3.0
+"""The strongest guidance towards a class."""
+Guidance = Annotated[float, Meta(ge=0.0, le=MAX_GUIDANCE)]
 SliderValue = Annotated[float, Meta(ge=-16.0, le=16.0)]
 MAX_CANVAS_SIDE = 1024
 """The most rows or columns of a picture that is drawn in another size than its model's own."""

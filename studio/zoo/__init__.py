@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from studio.density.model import Model
 from studio.nets.convolution import channels_last, fold, pack, plain
 from studio.zoo import (
     gated_pixelcnn,
@@ -26,6 +27,7 @@ __all__ = [
     "RECIPE_FAMILIES",
     "Family",
     "Recipe",
+    "build_model",
     "channels_last",
     "fold",
     "family_forms",
@@ -78,6 +80,31 @@ UPSAMPLER = Family("Upsampler", upsampler.Upsampler, upsampler.PRESETS, "")
 
 RECIPE_FAMILIES = {**FAMILIES, "upsampler": UPSAMPLER}
 """The family of every recipe, by the recipe's tag."""
+
+
+INDEXED = (pixelrnn.PixelRNN, pixelcnn.PixelCNN, gated_pixelcnn.GatedPixelCNN)
+"""Recipes with a softmax over levels, for which the order of the levels means nothing."""
+
+
+def build_model(recipe: Recipe, shape: tuple[int, ...], levels: int, *, indexed: bool) -> Model:
+    """Build the model of a recipe, over the `indexed` colours of a palette if so.
+
+    Raises ValueError if the recipe makes no such artworks.
+    """
+    if not indexed:
+        return recipe.build(shape, levels)
+    if not isinstance(recipe, INDEXED):
+        able = ", ".join(family.title for family in FAMILIES.values() if issubclass(family.recipe, INDEXED))
+        raise ValueError(f"{title_of(recipe)} needs brightness, and a palette has none; choose one of {able}")
+    if shape[0] != 1:
+        raise ValueError(f"a palette has one index for each pixel, and {shape[0]} were asked for")
+    return recipe.build(shape, levels, indexed=True)
+
+
+def title_of(recipe: Recipe) -> str:
+    """Return the title of a recipe's family."""
+    family: str = msgspec.to_builtins(recipe)["family"]
+    return RECIPE_FAMILIES[family].title
 
 
 def recipe_from_fields(fields: dict[str, Any]) -> Recipe:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from studio.density.autoregressive import Autoregressive
-from studio.density.conditional import BernoulliLevels, Categorical
+from studio.density.conditional import softmax_over
 from studio.nets import pixelcnn
 from studio.nets.pixel_schedule import ScheduledNetwork
 from studio.nets.pixelcnn_schedule import pixelcnn_schedule
@@ -37,6 +37,15 @@ class GatedPixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="gated_pixelc
     classes: Annotated[
         int, Meta(ge=0, le=1000, title="Classes", description="Number of classes that the model knows")
     ] = 0
+    class_dropout: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=0.9,
+            title="Class dropout",
+            description="Share of training pictures whose class is dropped, for guidance",
+        ),
+    ] = 0.0
     borderless: Annotated[
         bool,
         Meta(
@@ -45,18 +54,24 @@ class GatedPixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="gated_pixelc
         ),
     ] = False
 
-    def build(self, shape: tuple[int, ...], levels: int = 256) -> Autoregressive:
-        """Return the model for pictures (channels, height, width). Raises ValueError for sounds, over 256
-        levels, and if a model without borders sees farther than the pictures are wide."""
+    def build(self, shape: tuple[int, ...], levels: int = 256, *, indexed: bool = False) -> Autoregressive:
+        """Return the model for pictures (channels, height, width), whose levels may be `indexed` colours.
+
+        Raises ValueError for sounds, over 256 levels, and if a model without borders sees farther than the pictures are
+        wide.
+        """
         if len(shape) != 3:
             raise ValueError("a Gated PixelCNN makes pictures, and sounds were asked for")
         channels = shape[0]
-        head = BernoulliLevels(channels) if levels == 2 else Categorical(channels, levels)
+        head = softmax_over(channels, levels, indexed=indexed)
+        inputs = channels * head.inputs_per_channel
+        told = self.classes + (self.class_dropout > 0)  # a dropped class is one more
         net = pixelcnn.GatedPixelCNNNetwork(
-            channels, head.numbers, self.width, self.layers, self.size, self.head, self.classes
+            channels, inputs, head.numbers, self.width, self.layers, self.size, self.head, told
         )
         scheduled = ScheduledNetwork(net, pixelcnn_schedule, CompiledSteppers())
-        return Autoregressive(shape, levels, scheduled, head, self.classes, net.reach if self.borderless else 0)
+        margin = net.reach if self.borderless else 0
+        return Autoregressive(shape, levels, scheduled, head, self.classes, margin, self.class_dropout)
 
 
 PRESETS = {

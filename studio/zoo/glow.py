@@ -25,12 +25,17 @@ from studio.density.bijections.bijection import Bijection, Chain, OnPart
 from studio.density.bijections.coupling import Additive, ChannelCoupling, ShiftScaleCoupling
 from studio.density.bijections.learned_prior import Split, TopPrior
 from studio.density.bijections.linear import ActNorm, ChannelMixing, InvertibleConv, Squeeze
-from studio.density.flow import Flow, Noise
+from studio.density.flow import Flow
 from studio.nets.glow import CouplingNet, EdgeLayer, ScaledConv, packed_layers, stack_networks
+from studio.nets.glow_gradient import GradientStep
 from studio.nets.glow_steps import PackedStep, WorkBuffers, apply_learning_steps
+from studio.zoo.noise import Noise
 
 CLASSIFIER_WEIGHT = 0.01
 """The weight of the classifier's bits, added to the bits per dimension, as in the authors' code."""
+
+DENOISED_AT_ONCE = 8
+"""The number of pictures that one pass denoises, so that a step stays short."""
 
 
 class GlowStep(Bijection):
@@ -41,8 +46,11 @@ class GlowStep(Bijection):
         self.mixing = mixing
         self.coupling = coupling
         self.packed: PackedStep | None = None
+        self.gradient: GradientStep | None = None
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        if self.gradient is not None and x.requires_grad:
+            return self.gradient.forward(x, c)
         if self.packed is not None:
             return self.packed.forward(x, c)
         h, ladj = self.mixing(x)
@@ -84,7 +92,7 @@ class GlowStep(Bijection):
         affine = isinstance(self.coupling, ShiftScaleCoupling)
         return torch.cat((zeros + ShiftScaleCoupling.OFFSET, zeros)) if affine else zeros
 
-    def pack_into(self, desk: WorkBuffers) -> None:
+    def pack_into(self, desk: WorkBuffers, *, needs_gradient: bool) -> None:
         """Pack the step for inference in float32 on a processor, after `fold`. The network's layers are released."""
         mixing = self.mixing
         layers = packed_layers(self.net, self.offset())
@@ -92,6 +100,8 @@ class GlowStep(Bijection):
         of_class = None if self.net.of_class is None else self.net.of_class.detach()
         floor = ShiftScaleCoupling.FLOOR
         self.packed = PackedStep(there, back, layers, of_class, floor=floor, slope=mixing.slope, desk=desk)
+        if needs_gradient:
+            self.gradient = GradientStep(there, layers, of_class, floor=floor, slope=mixing.slope)
         del self.net[:]
 
 
@@ -121,10 +131,17 @@ class FlowScale(Chain):
 
     def pack(self) -> None:
         """Pack all steps for inference in float32 on a processor, after `fold`."""
+        self._pack(needs_gradient=False)
+
+    def pack_with_gradient(self) -> None:
+        """Pack all steps so that gradients of their input still exist."""
+        self._pack(needs_gradient=True)
+
+    def _pack(self, *, needs_gradient: bool) -> None:
         desk = WorkBuffers()
         for step in self.flows:
             if step.packed is None and step.mixing.norm.b.dtype == torch.float32:
-                step.pack_into(desk)
+                step.pack_into(desk, needs_gradient=needs_gradient)
 
 
 class ClassifiedFlow(Flow):
@@ -193,7 +210,10 @@ class Glow(msgspec.Struct, frozen=True, kw_only=True, tag="glow", tag_field="fam
             classes=self.classes,
             noise=self.noise,
         )
-        return ClassifiedFlow(top_channels, **fields) if self.classes else Flow(**fields)  # type: ignore[arg-type]
+        flow = ClassifiedFlow(top_channels, **fields) if self.classes else Flow(**fields)  # type: ignore[arg-type]
+        flow.denoised_at_once = DENOISED_AT_ONCE
+        flow.rounds_alike = True
+        return flow
 
     def _scale(self, scale: int, shape: tuple[int, int, int], top: TopPrior) -> tuple[Bijection, Tensor]:
         """Return the map from this scale to the coarsest one, and the scale of each entry."""

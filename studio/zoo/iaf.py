@@ -18,9 +18,10 @@ from msgspec import Meta
 from studio.density.bijections.bijection import Bijection, Chain, Flattened
 from studio.density.bijections.linear import BatchNorm
 from studio.density.bijections.masked_affine import ROWS_AT_ONCE, InverseMap
-from studio.density.flow import Flow, Noise
+from studio.density.flow import Flow
 from studio.nets.made import Activation, Degrees
 from studio.zoo.compiled.made import compiled_masked_affine, made_network
+from studio.zoo.noise import Noise
 
 
 class IAF(msgspec.Struct, frozen=True, kw_only=True, tag="iaf", tag_field="family"):

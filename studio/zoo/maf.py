@@ -18,9 +18,10 @@ from studio.density.bijections.linear import BatchNorm
 from studio.density.bijections.masked_affine import ROWS_AT_ONCE
 from studio.density.bijections.masked_mixture import MaskedMixture
 from studio.density.bijections.vector_transforms import DiagonalScale, HarmonicTransform
-from studio.density.flow import Flow, Noise
+from studio.density.flow import Flow
 from studio.nets.made import MADE, Activation, Degrees
 from studio.zoo.compiled.made import CompiledMixtureSolver, compiled_masked_affine, made_network
+from studio.zoo.noise import Noise
 
 
 class MAF(msgspec.Struct, frozen=True, kw_only=True, tag="maf", tag_field="family"):

@@ -19,8 +19,9 @@ from studio.density.bijections.coupling import Additive, ChannelCoupling
 from studio.density.bijections.logistic_prior import LogisticScores
 from studio.density.bijections.masked_affine import ROWS_AT_ONCE
 from studio.density.bijections.vector_transforms import DiagonalScale, OddEven, Whitening
-from studio.density.flow import Flow, Noise
+from studio.density.flow import Flow
 from studio.nets.mlp import MLP
+from studio.zoo.noise import Noise
 
 WHITENED = 4096
 """The number of artworks from which the covariance is measured."""

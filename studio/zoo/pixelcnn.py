@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from studio.density.autoregressive import Autoregressive
-from studio.density.conditional import BernoulliLevels, Categorical
+from studio.density.conditional import softmax_over
 from studio.nets import pixelcnn
 from studio.nets.pixel_schedule import ScheduledNetwork
 from studio.nets.pixelcnn_schedule import pixelcnn_schedule
@@ -43,14 +43,18 @@ class PixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn", tag_fi
         ),
     ] = False
 
-    def build(self, shape: tuple[int, ...], levels: int = 256) -> Autoregressive:
-        """Return the model for pictures (channels, height, width). Raises ValueError for sounds, over 256
-        levels, and if a model without borders sees farther than the pictures are wide."""
+    def build(self, shape: tuple[int, ...], levels: int = 256, *, indexed: bool = False) -> Autoregressive:
+        """Return the model for pictures (channels, height, width), whose levels may be `indexed` colours.
+
+        Raises ValueError for sounds, over 256 levels, and if a model without borders sees farther than the pictures are
+        wide.
+        """
         if len(shape) != 3:
             raise ValueError("a PixelCNN makes pictures, and sounds were asked for")
         channels = shape[0]
-        head = BernoulliLevels(channels) if levels == 2 else Categorical(channels, levels)
-        net = pixelcnn.PixelCNNNetwork(channels, head.numbers, self.width, self.blocks, self.size, self.head)
+        head = softmax_over(channels, levels, indexed=indexed)
+        inputs = channels * head.inputs_per_channel
+        net = pixelcnn.PixelCNNNetwork(channels, inputs, head.numbers, self.width, self.blocks, self.size, self.head)
         scheduled = ScheduledNetwork(net, pixelcnn_schedule, CompiledSteppers())
         return Autoregressive(shape, levels, scheduled, head, margin=net.reach if self.borderless else 0)
 

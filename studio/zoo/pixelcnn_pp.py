@@ -36,6 +36,15 @@ class PixelCNNPP(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn_pp", t
     classes: Annotated[
         int, Meta(ge=0, le=1000, title="Classes", description="Number of classes that the model knows")
     ] = 0
+    class_dropout: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=0.9,
+            title="Class dropout",
+            description="Share of training pictures whose class is dropped, for guidance",
+        ),
+    ] = 0.0
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> Autoregressive:
         """Return the model for pictures (channels, height, width), grey or RGB. Raises ValueError for any other."""
@@ -45,10 +54,10 @@ class PixelCNNPP(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn_pp", t
         if height % 4 or width % 4:
             raise ValueError(f"{width} × {height} pixels cannot be halved twice; take whole multiples of 4")
         mixture = LogisticMixture(channels, levels, self.mixture)
-        net = PixelCNNPPNetwork(channels, self.filters, self.resnets, mixture.numbers, self.dropout, self.classes)
-        model = Autoregressive(
-            shape, levels, ScheduledNetwork(net, pixelcnn_pp_schedule, CompiledSteppers()), mixture, self.classes
-        )
+        told = self.classes + (self.class_dropout > 0)  # a dropped class is one more
+        net = PixelCNNPPNetwork(channels, self.filters, self.resnets, mixture.numbers, self.dropout, told)
+        scheduled = ScheduledNetwork(net, pixelcnn_pp_schedule, CompiledSteppers())
+        model = Autoregressive(shape, levels, scheduled, mixture, self.classes, class_dropout=self.class_dropout)
         model.initialisation_count = 64  # pixels by the thousand each, which is plenty for means and variances
         return model
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from studio.density.autoregressive import Autoregressive
-from studio.density.conditional import BernoulliLevels, Categorical
+from studio.density.conditional import softmax_over
 from studio.nets import pixelrnn
 from studio.nets.pixel_schedule import ScheduledNetwork
 from studio.nets.pixelcnn_schedule import pixelcnn_schedule
@@ -36,13 +36,17 @@ class PixelRNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelrnn", tag_fi
         int, Meta(ge=3, le=2048, title="Head", description="Number of features in the last layer but one")
     ] = 128
 
-    def build(self, shape: tuple[int, ...], levels: int = 256) -> Autoregressive:
-        """Return the model for pictures (channels, height, width). Raises ValueError for sounds and over 256 levels."""
+    def build(self, shape: tuple[int, ...], levels: int = 256, *, indexed: bool = False) -> Autoregressive:
+        """Return the model for pictures (channels, height, width), whose levels may be `indexed` colours.
+
+        Raises ValueError for sounds and over 256 levels.
+        """
         if len(shape) != 3:
             raise ValueError("a PixelRNN makes pictures, and sounds were asked for")
         channels = shape[0]
-        head = BernoulliLevels(channels) if levels == 2 else Categorical(channels, levels)
-        net = pixelrnn.PixelRNNNetwork(channels, head.numbers, self.cells, self.width, self.layers, self.head)
+        head = softmax_over(channels, levels, indexed=indexed)
+        inputs = channels * head.inputs_per_channel
+        net = pixelrnn.PixelRNNNetwork(channels, inputs, head.numbers, self.cells, self.width, self.layers, self.head)
         return Autoregressive(shape, levels, ScheduledNetwork(net, pixelcnn_schedule, CompiledSteppers()), head)
 
 

@@ -25,9 +25,10 @@ from studio.density.bijections.bijection import Bijection, Chain, OnPart
 from studio.density.bijections.coupling import Affine, ChannelCoupling, MaskedCoupling, channel_mask, checkerboard
 from studio.density.bijections.linear import BatchNorm, Squeeze
 from studio.density.bijections.vector_transforms import DiagonalScale, HarmonicTransform, OddEven
-from studio.density.flow import Flow, Noise
+from studio.density.flow import Flow
 from studio.nets.convolution import ResidualNet
 from studio.nets.mlp import MLP
+from studio.zoo.noise import Noise
 
 
 class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_field="family"):

@@ -16,6 +16,7 @@ def make_card(
     classes: tuple[str, ...] = (),
     family: tuple[str, str] = ("realnvp", "RealNVP"),
     rate: int = 0,
+    borderless: bool = False,
 ) -> Card:
     """Of pictures; with a shape of one number, of waves, or with a rate in Hz of recordings."""
     return Card(
@@ -27,7 +28,7 @@ def make_card(
         medium="picture" if len(shape) == 3 else "sound",
         shape=shape,
         sample_rate=rate,
-        recipe={"family": family[0]},
+        recipe={"family": family[0]} | ({"borderless": True} if borderless else {}),
         training_data="4 squares",
         licence="CC0",
         parameters=8,

@@ -76,7 +76,7 @@ def each(shape: tuple[int, ...], levels: int) -> float:
     times = 300
     began = time.thread_time()
     for _ in range(times):
-        encode(wire.PicturesPreview(job="each", first=0, pictures=to_arrays(x, levels), done=1, total=33))
+        encode(wire.PicturesPreview(job="each", first=0, pictures=to_arrays(x, levels, ()), done=1, total=33))
     return (time.thread_time() - began) / times
 
 

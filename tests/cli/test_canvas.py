@@ -18,15 +18,15 @@ def results(capsys: pytest.CaptureFixture[str]) -> list[Path]:
 def test_sample_draws_pictures_of_the_requested_size(
     tiny_materials: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argv = ["sample", tiny_materials, "-n", "2", "--seed", "5", "--size", "20x9", "--seamless", "--label", "light"]
+    argv = ["sample", tiny_materials, "-n", "2", "--seed", "5", "--size", "29x27", "--seamless", "--label", "light"]
     assert cli.main([*argv, "--out", str(tmp_path), "--json"]) == 0
     first, second = results(capsys)
-    assert np.asarray(Image.open(first)).shape == (9, 20)
+    assert np.asarray(Image.open(first)).shape == (27, 29)
     assert first.read_bytes() != second.read_bytes()
     work = recipe_of_png(first.read_bytes())
     assert work is not None
-    assert (work.canvas_size, work.seamless, work.label) == ((9, 20), True, 1)
-    assert "20 × 9 seamless" in work.summary()
+    assert (work.canvas_size, work.seamless, work.label) == ((27, 29), True, 1)
+    assert "29 × 27 seamless" in work.summary()
 
 
 def test_grow_keeps_every_pixel_of_the_picture(

@@ -52,6 +52,7 @@ def test_a_log_file_shows_speed_and_time_left_before_the_first_evaluation(
     assert re.fullmatch(speed.format(3) + r", about \d+ (s|min|h \d+ min) left", shown[2])
     assert re.search(r"^step 4 of 4: [\d.]+ bits per dimension held out, [\d,.]+ pictures a second$", said.out, re.M)
     assert "All steps are done." in said.err
+    assert re.search(r"^\d+ of 16 samples are copies of training pictures\.$", said.err, re.M)
 
 
 def test_every_line_of_output_is_an_object_with_json(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,6 +62,7 @@ def test_every_line_of_output_is_an_object_with_json(argv: list[str], capsys: py
     assert all(step["rate"] > 0 and step["seconds_left"] >= 0 for step in steps)
     assert steps[-1]["held_out"] > 0
     assert (model["name"], model["steps"], Path(model["file"]).is_file()) == ("roses", 4, True)
+    assert 0 <= model["copied"] <= 16
 
 
 @pytest.mark.parametrize("out", [None, "my models"])
@@ -86,7 +88,7 @@ def test_an_upsampler_is_trained_and_the_end_says_how_to_make_a_pyramid(
     words = ["train", pack, "--upsampler", "--name", "details", "--size", "8", "--grey", "--steps", "2"]
     assert cli.main(words) == 0
     (pyramid,) = commands(capsys.readouterr().err)
-    assert pyramid == ["pyramid", "MODEL", "details", pack, "--name", "NAME"]
+    assert pyramid == ["pyramid", pack, "--base", "MODEL", "--upsampler", "details", "--name", "NAME"]
     card = models.find_model("details").card
     assert (card.role, card.metric, card.exact) == ("upsampler", "bits per dimension, details alone", True)
     recipe = tmp_path / "model.json"

@@ -253,10 +253,11 @@ def test_impossible_conditionals_are_refused() -> None:
         LogisticMixture(4, 256)
 
 
-MIXTURES = [conditional for conditional in EVERY if isinstance(conditional, LogisticMixture)]
+HEADS = [conditional for conditional in EVERY if isinstance(conditional, LogisticMixture | Categorical)]
+"""Conditionals that find the level of a single picture without tensors."""
 
 
-def alone(head: LogisticMixture, count: int, size: float, seed: int) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+def alone(head: Conditional, count: int, size: float, seed: int) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """Yield arguments of `draw_level` for single pictures, for every colour and for temperatures from 0 to 2."""
     numbers = size * normal(count, head.numbers, seed=seed)
     noise = normal(count, seed=seed + 1).float()
@@ -269,15 +270,15 @@ def alone(head: LogisticMixture, count: int, size: float, seed: int) -> list[tup
     ]
 
 
-@pytest.mark.parametrize("head", MIXTURES, ids=name)
+@pytest.mark.parametrize("head", HEADS, ids=name)
 @pytest.mark.parametrize("size", [0.3, 3.0, 30.0])
-def test_the_level_of_a_single_picture_equals_the_plain_formula(head: LogisticMixture, size: float) -> None:
+def test_the_level_of_a_single_picture_equals_the_plain_formula(head: Conditional, size: float) -> None:
     for asked in alone(head, 420, size, seed=5):
         assert torch.equal(head.draw_level(*asked), Conditional.draw_level(head, *asked))
 
 
-@pytest.mark.parametrize("head", MIXTURES, ids=name)
-def test_rounding_never_decides_the_level_of_a_single_picture(head: LogisticMixture) -> None:
+@pytest.mark.parametrize("head", HEADS, ids=name)
+def test_rounding_never_decides_the_level_of_a_single_picture(head: Conditional) -> None:
     """The noise lies on an edge between two levels, or as near to it as possible."""
     for numbers, before, _, heat in alone(head, 210, 2.0, seed=7):
         edges = head.probabilities(numbers, before, heat).cumsum(1)[0]
@@ -299,9 +300,9 @@ class Calls(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def test_the_level_of_a_single_picture_takes_few_calls_of_torch() -> None:
-    """A call costs far more than its arithmetic for one pixel, and a picture needs 3,072 levels."""
-    head = LogisticMixture(3, 256, 5)
+@pytest.mark.parametrize("head", [LogisticMixture(3, 256, 5), Categorical(1, 48)], ids=name)
+def test_the_level_of_a_single_picture_takes_few_calls_of_torch(head: Conditional) -> None:
+    """A call costs far more than its arithmetic for one pixel, and a picture needs 3,072 levels or more."""
     asked = alone(head, 210, 0.3, seed=9)
     with Calls() as calls:
         for each in asked:

@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from studio import cli
+from studio import cli, zoo
 from studio.density.bijections.bijection import Bijection
 from studio.density.flow import Flow
 from studio.library import models
+from studio.zoo.glow import Glow
 from studio.zoo.maf import MAF
 
 SIGMA = 0.1
@@ -88,11 +90,41 @@ def test_drawing_in_training_mode_leaves_the_statistics() -> None:
     assert all(torch.equal(before[name], tensor) for name, tensor in flow.named_buffers())
 
 
+@pytest.mark.parametrize("coupling", ["affine", "additive"])
+@pytest.mark.parametrize("classes", [0, 3])
+def test_a_packed_glow_has_the_gradient_of_the_plain_one(coupling: Literal["affine", "additive"], classes: int) -> None:
+    recipe = Glow(
+        scales=2, depth=3, width=16, coupling=coupling, classes=classes, class_in_couplings=classes > 0, noise=SIGMA
+    )
+    torch.manual_seed(1)
+    flow = recipe.build((1, 8, 12))
+    c = torch.arange(5) % classes if classes else None
+    with torch.no_grad():
+        flow.loss(torch.randint(0, 256, (5, 1, 8, 12), dtype=torch.uint8), c)
+        for parameter in flow.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    h = 0.3 * torch.randn(5, 1, 8, 12)
+
+    def slope(part: slice = slice(None)) -> Tensor:
+        y = h[part].clone().requires_grad_()
+        z, ladj = flow.bijection(y, None if c is None else c[part])
+        (found,) = torch.autograd.grad((ladj - 0.5 * z.square().sum((1, 2, 3))).sum(), y)
+        return found
+
+    plain = slope()
+    zoo.fold(flow.eval().requires_grad_(False))
+    zoo.pack(flow)
+    packed = slope()
+    assert torch.allclose(packed, plain, rtol=1e-3, atol=1e-3 * float(plain.abs().max()))
+    assert torch.equal(slope(slice(2, 3)), packed[2:3]), "a picture is the same bit for bit in any batch"
+
+
 def test_a_trained_file_says_whose_density_it_is_and_restores_a_picture(
     tiny_noise: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     card = models.find_model(tiny_noise).card
     assert card.held_out_text.endswith("bits per dimension, density of the picture plus noise 0.1")
+    assert card.short_held_out_text.endswith("bits per dimension, with noise 0.1")
     assert card.paper_figure == ""
     picture = tmp_path / "own.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)).save(picture)

@@ -20,7 +20,7 @@ def jobs() -> JobStarter:
     return JobStarter(CPU)
 
 
-def drawn(jobs: JobStarter, ask: wire.Sample | wire.Interpolate) -> np.ndarray:
+def drawn(jobs: JobStarter, ask: wire.Sample | wire.Interpolate | wire.DecodeClasses) -> np.ndarray:
     last = [e for e in jobs.start(ask) if isinstance(e, wire.PicturesPreview) and e.done == e.total]
     return np.concatenate([event.pictures for event in last])
 
@@ -88,6 +88,37 @@ def test_the_way_between_two_classes_changes_in_the_middle(tiny_kinds: str, jobs
     assert frames.shape == (9, 4, 4, 1)
     assert np.array_equal(frames[0], explored(jobs, wire.DecodeLatent(job="b", model=tiny_kinds, seed=1, label=0)))
     assert np.array_equal(frames[-1], explored(jobs, wire.DecodeLatent(job="b", model=tiny_kinds, seed=2, label=1)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_latent_is_drawn_in_every_class(tiny_noise: str, jobs: JobStarter, dtype: type[np.floating]) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (8, 8, 1), np.uint8)
+    (own,) = [e for e in jobs.start(wire.Encode(job="a", model=tiny_noise, picture=x)) if isinstance(e, wire.Encoded)]
+    for point in (
+        wire.LatentPoint(latent=own.latent.astype(dtype), label=own.label),
+        wire.LatentPoint(seed=3, sliders=(1.5,), temperature=(0.8,)),
+    ):
+        alphabet = drawn(jobs, wire.DecodeClasses(job="b", model=tiny_noise, point=point))
+        for label, letter in enumerate(alphabet):
+            same = wire.DecodeLatent(
+                job="c",
+                model=tiny_noise,
+                seed=point.seed,
+                latent=point.latent,
+                sliders=point.sliders,
+                temperature=point.temperature,
+                label=label,
+            )
+            assert np.array_equal(letter, explored(jobs, same))
+        assert len(alphabet) == 2
+        assert not np.array_equal(*alphabet)
+        if point.latent is not None:
+            assert np.array_equal(alphabet[own.label or 0], x)
+
+
+def test_a_model_without_classes_has_no_alphabet(tiny: str, jobs: JobStarter) -> None:
+    with pytest.raises(DoesNotFit, match='"Rings" has no alphabet'):
+        list(jobs.start(wire.DecodeClasses(job="a", model=tiny, point=wire.LatentPoint(seed=1))))
 
 
 def test_an_artwork_is_scored_with_and_without_its_class(

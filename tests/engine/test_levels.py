@@ -49,5 +49,5 @@ def test_even_levels_divide_the_range_into_equal_parts() -> None:
 
 def test_levels_of_pictures_divide_the_greys_into_equal_parts() -> None:
     picture = np.array([0, 63, 64, 127, 128, 191, 192, 255], np.uint8).reshape(1, 2, 4, 1)
-    assert to_levels(picture, (1, 2, 4), 4).flatten().tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert to_levels(picture, (1, 2, 4), 256).flatten().tolist() == picture.flatten().tolist()
+    assert to_levels(picture, (1, 2, 4), 4, ()).flatten().tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert to_levels(picture, (1, 2, 4), 256, ()).flatten().tolist() == picture.flatten().tolist()

@@ -79,10 +79,10 @@ def test_shipped_models_are_listed_by_purpose_and_not_by_name(shelf: Path) -> No
 
 
 def test_every_shipped_model_has_its_place_in_the_order() -> None:
-    recipes = {
-        path.stem: json.loads(path.read_bytes()) for path in (models.shipped_folder() / "recipes").glob("*.json")
-    }
+    folder = models.shipped_folder() / "recipes"
+    recipes = {path.stem: json.loads(path.read_bytes()) for path in folder.glob("*.json")}
     listed = [name for name, fields in recipes.items() if fields["recipe"]["family"] != "upsampler"]
+    listed += [path.stem for path in (folder / "pyramids").glob("*.json")]
     assert sorted(models.SHIPPED_ORDER) == sorted(listed), "an upsampler is in no list"
 
 

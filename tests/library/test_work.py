@@ -360,6 +360,17 @@ def test_a_work_is_recognised_by_its_hash_under_any_name() -> None:
     assert again.identity_hash == WORK.identity_hash
 
 
+def test_guidance_and_top_p_are_stored_and_summarised() -> None:
+    sharpened = msgspec.structs.replace(WORK, guidance=1.5, top_p=0.9)
+    got = recipe_of_png(encode_png(PICTURE, sharpened))
+    assert got == sharpened
+    assert got is not None
+    assert got.has_live_settings
+    assert got.sharpening_text == "guidance 1.5 and top-p 0.9"
+    assert "temperature 0.7, 0.3, guidance 1.5 and top-p 0.9. " in got.summary()
+    assert len({each.identity_hash for each in (WORK, got, msgspec.structs.replace(WORK, top_p=0.9))}) == 3
+
+
 def test_recipes_of_the_first_version_are_read() -> None:
     old = {"model": "m", "model_hash": "", "seed": 7, "temperature": [0.7], "made": "2026-11-23T12:00:00+01:00"}
     got = work.work_from_json(json.dumps(old))

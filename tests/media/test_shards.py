@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import random
 import sys
 import tarfile
 from collections import Counter
@@ -12,12 +13,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from studio.media import dataset, decoder
+from studio.media import dataset, decoder, tar_headers
 from studio.media.folder_scan import FileReport, FolderScan, ListedFile
 from studio.media.pictures.image import FileRefused
 from studio.media.preparation import AS_USUAL, Preparation
 from studio.media.preparing import FilePreparer
-from studio.media.shards import class_names, find_shards, scan_source, walk_shard
+from studio.media.shards import class_names, find_shards, list_source, scan_source, walk_shard
 from studio.media.sounds import audio_dataset
 from tests.media.shard_files import BLOCK, picture, unpack, write_pictures, write_shard
 
@@ -116,7 +117,7 @@ def test_recordings_in_shards_are_those_of_the_folder(tmp_path: Path) -> None:
 def test_only_so_many_artworks_are_loaded_and_some_of_each_shard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset, "MAX_OPENED", 30)
+    monkeypatch.setattr("studio.media.shards.MAX_OPENED", 30)
     monkeypatch.setattr("studio.media.shards.SPREAD", 4)
     source = write_pictures(tmp_path, 60, 3)
     reports = []
@@ -131,6 +132,19 @@ def test_only_so_many_artworks_are_loaded_and_some_of_each_shard(
     assert found.shards is not None and len(found.shards.paths) == 3
     counts = Counter(os.path.dirname(report.name) for report in reports if report is not None)
     assert len(counts) == 3 and max(counts.values()) <= 12
+
+
+def test_the_number_of_files_is_estimated_while_they_are_listed(tmp_path: Path) -> None:
+    write_pictures(tmp_path, 90, 3)
+    found = 0
+    estimates = []  # whenever one more file is listed
+    for listed in list_source(tmp_path):
+        if isinstance(listed, ListedFile):
+            estimates.append(found)
+        else:
+            found += listed
+    assert 60 < estimates[40] < 180
+    assert found == 90
 
 
 # ── samples and classes ──────────────────────────────────────────────────────────────────────────
@@ -286,3 +300,39 @@ def test_headers_are_read_in_the_child_alone(tmp_path: Path, monkeypatch: pytest
     path = write_shard(tmp_path / "a.tar", [("1.png", picture(1))])
     monkeypatch.setattr(tarfile.TarFile, "__init__", lambda *_, **__: pytest.fail("it was opened here"))
     assert [member.name for member in decoder.read_tar_headers(path, 0, 10).members] == ["1.png"]
+
+
+def test_no_damage_makes_the_reader_of_headers_fail_or_repeat_itself(tmp_path: Path) -> None:
+    members = [(f"{'d' * 130 if n % 3 else 'd'}/{n}.png", picture(n)) for n in range(8)]
+    whole = write_shard(tmp_path / "whole.tar", [*members, ("9.json", b'{"label": 4}')]).read_bytes()
+    for seed in range(150):
+        data = damage(bytearray(whole), random.Random(seed))
+        (tmp_path / "a.tar").write_bytes(data)
+        place = 0
+        while place >= 0:
+            headers = tar_headers.read_headers(tmp_path / "a.tar", place, 4)
+            assert headers.following == -1 or headers.following > place, seed
+            for member in headers.members:
+                assert member.fault or 0 <= member.begin <= member.begin + member.size <= len(data), seed
+            place = headers.following
+
+
+def damage(data: bytearray, stream: random.Random) -> bytes:
+    """Change, insert, delete or cut off some bytes of headers; often with a checksum that is right."""
+    for _ in range(stream.choice((1, 3, 12))):
+        place = BLOCK * stream.randrange(len(data) // BLOCK)
+        at = place + stream.choice((0, 124, 130, 148, 156, 257, 345))
+        match stream.randrange(5):
+            case 0 | 1:
+                data[at : at + 12] = bytes(stream.choice(b"017 \0\x80\xffLKSx") for _ in range(12))
+            case 2:
+                del data[at : at + stream.choice((1, BLOCK))]
+            case 3:
+                data[at:at] = stream.randbytes(stream.choice((1, BLOCK)))
+            case _:
+                data = data[: max(at, 2 * BLOCK)]
+        header = data[place : place + BLOCK]
+        if len(header) == BLOCK and stream.random() < 0.7:
+            header[148:156] = b" " * 8
+            data[place + 148 : place + 156] = b"%06o\0 " % sum(header)
+    return bytes(data)

@@ -32,6 +32,7 @@ COMMANDS = [
         end=messages.LatentPoint(latent=LATENT.astype(np.float64)),
         frames=16,
     ),
+    messages.DecodeClasses(job="r", model="m", point=messages.LatentPoint(seed=1, latent=LATENT)),
     messages.Encode(job="d", model="m", picture=PICTURES[0]),
     messages.Inpaint(
         job="i", model="m", picture=PICTURES[0], mask=PICTURES[0, ..., 0], seeds=(1, 2), temperature=(0.5,), label=0
@@ -45,6 +46,8 @@ COMMANDS = [
         share=0.25,
         share_map=LATENT[0],
         report_entropy=True,
+        guidance=1.5,
+        top_p=0.9,
     ),
     messages.Adjust(
         job="l",

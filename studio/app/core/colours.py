@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from studio.media.pictures.palette import nearest_indices
+from studio.media.preparation import Palette
 from studio.wire.messages import Array
 
 Colour = tuple[int, ...]
@@ -58,8 +60,10 @@ def parse_colour(text: str, channels: int) -> Colour | None:
     return colour if channels == 3 else (round(0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]),)
 
 
-def nearest_level_colour(colour: Sequence[int], levels: int) -> Colour:
-    """Return the nearest colour that a model with so many levels can draw."""
+def nearest_model_colour(colour: Sequence[int], levels: int, palette: Palette) -> Colour:
+    """Return the nearest colour that a model with so many levels, or with a palette, can draw."""
+    if palette:
+        return palette[int(nearest_indices(np.array(colour, np.uint8), palette))]
     return tuple(
         ((value * levels // 256) * 255 + (levels - 1) // 2) // (levels - 1) if levels < 256 else value
         for value in colour

@@ -10,6 +10,7 @@ from typing import Literal
 
 from studio.library.model_file import MODEL_SUFFIX, PICKLE_SUFFIXES
 from studio.library.work import RECIPE_KEY, SHEET_RECIPE_KEY
+from studio.media import shards
 from studio.media.containers.recognition import recognise_format
 from studio.media.names import display_name
 from studio.media.sounds.audio_file import refusal_reason
@@ -25,6 +26,7 @@ FileKind = Literal[
     "model",
     "pickle",
     "folder",
+    "shards",
     "other",
     "nothing",
 ]
@@ -39,6 +41,7 @@ _DROP_TEXTS: dict[FileKind, str] = {
     "recorded work": "Restore this work",
     "model": "Add this model",
     "folder": "Train on this folder",
+    "shards": "Train on these shards",
 }
 
 __all__ = ["FileKind", "file_kind", "display_name", "drop_text"]
@@ -56,6 +59,8 @@ def file_kind(paths: Sequence[Path]) -> FileKind:
             return "folder"
         if ending in (MODEL_SUFFIX, *PICKLE_SUFFIXES):
             return "model" if ending == MODEL_SUFFIX else "pickle"
+        if ending == shards.ENDING:
+            return "shards"
     begins = _first_bytes(paths[0])
     if begins.startswith(_PICTURES) or (begins.startswith(b"RIFF") and begins[8:12] == b"WEBP"):
         has_recipe_key = any(key.encode() + b"\0" in begins for key in (RECIPE_KEY, SHEET_RECIPE_KEY))

@@ -15,7 +15,7 @@ from studio.media.pictures.enlarging import MAX_SIDE
 class ExportSection(Column):
     """Lets the user choose the size of saved pictures, the same in every panel.
 
-    `several`: the panel can save more than one picture at once.
+    `several`: the panel can save more than one picture at once; `show_several` changes that.
     """
 
     def __init__(self, theme: Theme, exporting: ExportSettings, model: Value[Any], several: bool = False) -> None:
@@ -37,9 +37,12 @@ class ExportSection(Column):
         )
         self.note = Label("", "note", wrap=True)
         self._size_note = Label("Longer side")
-        rows: list[tuple[Label, QWidget]] = [(Label("Size"), self.times), (self._size_note, self.pixels)]
-        if several:
-            rows.append((Label("Several"), self.sheet))
+        self._several_label = Label("Several")
+        rows: list[tuple[Label, QWidget]] = [
+            (Label("Size"), self.times),
+            (self._size_note, self.pixels),
+            (self._several_label, self.sheet),
+        ]
         form = QGridLayout()
         form.setVerticalSpacing(10)
         form.setHorizontalSpacing(12)
@@ -53,11 +56,19 @@ class ExportSection(Column):
         self.add_section("Saved and copied pictures")
         self.rows.addLayout(form)
         self.add_widgets(self.note)
+        self.show_several(several)
         bind(self, exporting.times, self._show_times, self.times.activated, self._choose_size)
         bind(self, exporting.pixels, self._show_pixels, self.pixels.valueChanged, exporting.choose_pixels)
         bind(self, exporting.on_sheet, self._show_sheet, self.sheet.chosen, self._choose_sheet)
         bind(self, exporting.smooth, self._show_note)
         bind(self, model, self._show_note)
+
+    def show_several(self, several: bool) -> None:
+        """Show whether more than one picture can be saved at once now."""
+        self._several = several
+        self.sheet.setVisible(several)
+        self._several_label.setVisible(several)
+        self._show_note(None)
 
     def _choose_size(self, place: int) -> None:
         self._exporting.choose_times(self.times.itemData(place))

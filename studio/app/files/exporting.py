@@ -24,6 +24,7 @@ from studio.app.files.export_settings import ExportSettings
 from studio.app.files.folders import Folders, numbered_names
 from studio.library import storage, work
 from studio.library.storage import NotSaved
+from studio.media import export
 from studio.media.names import display_name
 from studio.media.pictures.enlarging import UNENLARGED, Enlargement
 from studio.wire.messages import Array
@@ -314,7 +315,7 @@ def write_artworks(request: ExportRequest, report_progress: Callable[[int], obje
 def _write_sheet(wish: ExportRequest) -> ExportOutcome:
     artworks = wish.artworks
     path = wish.path_of(artworks[0])
-    columns = max(1, round(len(artworks) ** 0.5))
+    columns = export.sheet_columns(len(artworks))
     pictures = [artwork.array for artwork in artworks]
     works = [artwork.work for artwork in artworks]
     try:

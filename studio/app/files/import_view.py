@@ -29,7 +29,8 @@ class ImportSection(Column):
         self.add_section("Bring in a picture", first=True)
         self.add_widgets(self.name, self.fit_field, self.note)
         self.add_section("As the model will see it")
-        self.add_widgets(self.seen)
+        self.colours = Label("", "note", wrap=True)
+        self.add_widgets(self.seen, self.colours)
         self.add_stretch()
         self.seen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         bind(self, importing.preview, self._show_preview, self.fit_field.chosen, importing.set_crop)
@@ -41,6 +42,8 @@ class ImportSection(Column):
             self.note.setVisible(preview.mode == "crop")
             self.seen.setFixedHeight(self._theme.scaled(224))
             self.seen.show_picture(preview.model_input)
+            self.colours.setText(f"{preview.note}." if preview.note else "")
+            self.colours.setVisible(bool(preview.note))
 
 
 class CropPage(QWidget):

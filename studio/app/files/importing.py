@@ -12,8 +12,9 @@ from studio.app.core.messages import MessageButton, Messages
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.files.opening import OpenedFile, read_file
+from studio.library.fitting import FittedPicture, fit_to_card
 from studio.library.models import InstalledModel
-from studio.media.pictures.image import Box, FileRefused, OpenedPicture, fit_to_shape
+from studio.media.pictures.image import Box, FileRefused, OpenedPicture
 from studio.media.sounds import single_cycle
 from studio.media.sounds.single_cycle import OpenedWave
 from studio.wire.messages import AnyEvent, Array, Encode, Encoded, Failed
@@ -31,6 +32,8 @@ class CropPreview:
     """The crop (left, top, right, bottom) as fractions of the picture; None: `how` determines it."""
     model_input: Array
     """The artwork in the model's shape: (height, width, channels) uint8, or (samples,) int16."""
+    note: str = ""
+    """How many pixels took another colour of the model's palette; empty if none did."""
     is_own_work: bool = False
     """Whether the chosen model made the picture, so that nothing had to be cropped."""
 
@@ -108,15 +111,14 @@ class Importing(State):
         trained = self._model.get()
         if trained is None or len(trained.card.shape) != 3:
             return
-        channels, height, width = trained.card.shape
 
-        def fitted(seen: Array | Exception) -> None:
+        def fitted(seen: FittedPicture | Exception) -> None:
             if isinstance(seen, Exception):
                 raise seen
-            self.preview.set(CropPreview(picture, how, box, seen))
+            self.preview.set(CropPreview(picture, how, box, seen.array, seen.note))
 
         # 64 megapixels take a while to scale down, and the crop is dragged.
-        self._fitting.run(lambda: fit_to_shape(picture.array, (channels, height, width), how, box), fitted)
+        self._fitting.run(lambda: fit_to_card(picture.array, trained.card, how, box), fitted)
 
     def set_crop(self, how: FitMode, box: Box | None = None) -> None:
         """Cut the picture in the preview in another way."""

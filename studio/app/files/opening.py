@@ -8,12 +8,13 @@ import numpy as np
 from studio.app.core.artwork import Artwork
 from studio.app.core.text import duration
 from studio.library import work
+from studio.library.fitting import fit_to_card
 from studio.library.models import InstalledModel
 from studio.library.work import BadWork, Work
 from studio.media import decoder
 from studio.media.containers.contents import recognise_file
 from studio.media.names import display_name
-from studio.media.pictures.image import FileRefused, OpenedPicture, fit_to_shape, read_bytes
+from studio.media.pictures.image import FileRefused, OpenedPicture, read_bytes
 from studio.media.sounds import wavetable
 from studio.media.sounds.single_cycle import OpenedWave
 from studio.wire.messages import Array
@@ -59,15 +60,17 @@ def read_file(path: Path, samples: int | None = None) -> OpenedFile:
         return OpenedFile(picture)
 
 
-def to_model_shape(array: Array, trained: InstalledModel | None) -> Array:
-    """Return an artwork in the shape of the model that made it. A picture's file is in colour, and may be enlarged."""
+def to_model_shape(array: Array, trained: InstalledModel | None, canvas_size: tuple[int, int] | None = None) -> Array:
+    """Return an artwork in the shape of the model that made it, or in the size (height, width) of its canvas.
+
+    A picture's file is in colour, and may be enlarged.
+    """
     if trained is None or array.ndim != len(trained.card.shape):
         return array
     if array.ndim == 1:
         samples = trained.card.shape[0]
         return array if len(array) == samples else wavetable.cycle_of_frame(array / wavetable.FULL, samples)
-    channels, height, width = trained.card.shape
-    return fit_to_shape(array, (channels, height, width))
+    return fit_to_card(array, trained.card, size=canvas_size).array
 
 
 MAX_SECONDS = 600

@@ -1,7 +1,7 @@
 """Makes the pictures of a run: starts, draws, stops and continues it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject
 
@@ -120,19 +120,32 @@ class Batch(State):
     def size(self) -> tuple[int, int] | None:
         """Return (height, width) of the pictures, if their model is installed."""
         trained = self.trained
-        return trained.card.picture_size if trained is not None else None
+        if trained is None or self.run is None:
+            return None
+        return self.run.canvas_size or trained.card.picture_size
 
     @property
     def rows(self) -> int:
         """Return how many rows are drawn one after another; 0 for pictures drawn whole."""
         trained = self.trained
-        size = trained.card.picture_size if trained is not None and trained.card.draws_by_rows else None
+        size = self.size if trained is not None and trained.card.draws_by_rows else None
         return size[0] if size is not None else 0
 
-    def start_run(self, parameters: Parameters, prepare: Callable[[], object], temperature_map: str = "") -> None:
+    def start_run(
+        self,
+        parameters: Parameters,
+        prepare: Callable[[], object],
+        temperature_map: str = "",
+        canvas_size: tuple[int, int] | None = None,
+        seamless: bool = False,
+    ) -> None:
         """Make new pictures with these parameters. During a run, let a new one follow it.
 
-        `prepare` is called before the new pictures replace the present ones. The painted `temperature_map` is packed.
+        Arguments
+            prepare: called before the new pictures replace the present ones
+            temperature_map: the painted one, packed
+            canvas_size: (height, width) of pictures that do not have the model's own size
+            seamless: whether opposite edges of these continue each other
         """
         trained = parameters.model.get()
         if trained is None:
@@ -143,7 +156,7 @@ class Batch(State):
             return
         run, cells = parameters.start_run(trained)
         prepare()
-        self.run = run
+        self.run = replace(run, canvas_size=canvas_size, seamless=seamless)
         self.temperature_map = temperature_map
         self.uncertainty.clear_scale()
         self.cells.set(tuple(cells))

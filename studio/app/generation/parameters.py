@@ -8,7 +8,9 @@ from PySide6.QtCore import QObject
 
 from studio.app.core.observable import Field, Record, State, Value, within
 from studio.app.core.undo import ChangeStep
+from studio.app.generation.canvas_settings import CanvasSettings
 from studio.app.generation.run import BatchRun, Cell
+from studio.app.generation.sharpening import Sharpening, SharpeningInput
 from studio.app.model_browser.model_list import ModelList
 from studio.library.card import Card
 from studio.library.models import InstalledModel
@@ -56,7 +58,7 @@ def can_mix(one: InstalledModel, other: InstalledModel) -> bool:
     a, b = one.card, other.card
     if a.sample_rate or b.sample_rate:
         return (a.sample_rate, a.levels) == (b.sample_rate, b.levels) and a.name != b.name
-    fits = (a.medium, a.shape, a.levels) == (b.medium, b.shape, b.levels)
+    fits = (a.medium, a.shape, a.levels, a.palette) == (b.medium, b.shape, b.levels, b.palette)
     return fits and a.draws_by_rows and b.draws_by_rows and a.name != b.name
 
 
@@ -170,9 +172,13 @@ class Parameters(State):
         """From 0.0 to 4.0. A reset returns it to the model's `card.temperature`."""
         self.label: Value[int | None] = Value(None, self)
         """An index into `card.classes`; None lets each seed choose a class."""
+        self.sharpening = SharpeningInput(change, self)
         self.mix = ModelMix(models, self)
+        self.canvas = CanvasSettings(change, self)
         self._seed_used: int | None = None
         """The seed of the last run. The next run rolls another one unless the seed is locked."""
+        for value in (self.model, self.mix.name):
+            value.changed.connect(lambda _: self.sharpening.set_model(self.model.get(), bool(self.mix.name.get())))
         self.fields = (
             Field("model", self._model_name, self._use_model),
             Field("number", self.number.get, lambda number: self.number.set(min(max(int(number), 1), max_number))),
@@ -183,7 +189,9 @@ class Parameters(State):
                 lambda heat: self.temperature.set(within(heat, 0.0, MAX_TEMPERATURE)),
             ),
             Field("label", self.label.get, lambda label: self.label.set(known_label(label, self.model.get()))),
+            *self.sharpening.fields,
             *self.mix.fields,
+            *self.canvas.fields,
             Field.of("locked", self.locked, bool, undo=False),
             Field("seed_used", lambda: self._seed_used, self._restore_seed_used, undo=False),
         )
@@ -259,7 +267,14 @@ class Parameters(State):
         card = trained.card
         mix = self.mix.chosen_mix()
         run = BatchRun(
-            card.name, trained.file_hash_if_found, self.temperature.get(), self.label.get(), card.medium, mix
+            card.name,
+            trained.file_hash_if_found,
+            self.temperature.get(),
+            self.label.get(),
+            card.medium,
+            mix,
+            card.palette,
+            sharpening=self.sharpening.chosen(),
         )
         return run, [Cell((first + n) % SEED_LIMIT) for n in range(self.number.get())]
 
@@ -279,6 +294,7 @@ class Parameters(State):
         if trained is not None and self._able(trained):
             self.model.set(trained)
         self.mix.set_model(self.model.get())
+        self.canvas.set_model(self.model.get())
 
     def _restore_seed_used(self, seed: int | None) -> None:
         self._seed_used = int(seed) if seed is not None else None
@@ -290,11 +306,13 @@ class Parameters(State):
             self.model.set(first)
             self.temperature.set(first.card.temperature)
         self.mix.set_model(self.model.get())
+        self.canvas.set_model(self.model.get())
 
 
 def default_record(trained: InstalledModel) -> Record:
     """Return a record that chooses a model with its usual parameters."""
-    return {"model": trained.card.name, "temperature": trained.card.temperature, "label": None, "mix": ""}
+    usual = {"model": trained.card.name, "temperature": trained.card.temperature, "label": None, "mix": ""}
+    return usual | Sharpening().to_record()
 
 
 def record_of_work(work: Work, trained: InstalledModel) -> Record:
@@ -302,6 +320,9 @@ def record_of_work(work: Work, trained: InstalledModel) -> Record:
     temperature = work.temperature[0]
     mix = work.mix
     said: Record = {"model": trained.card.name, "seed": work.seed, "temperature": temperature, "label": work.label}
+    if work.canvas_size is not None:
+        said |= {"canvas_size": list(work.canvas_size), "seamless": work.seamless}
+    said |= Sharpening.of_work(work).to_record()
     return {**said, "mix": mix.model, "share": mix.share} if mix is not None else {**said, "mix": ""}
 
 

@@ -26,6 +26,7 @@ from studio.app.widgets.controls import (
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.value_slider import ValueSlider
 from studio.library.models import InstalledModel
+from studio.wire.messages import MAX_GUIDANCE
 
 
 class SeedField(QWidget):
@@ -174,6 +175,16 @@ class ParametersForm(Column):
             1.0,
             tooltip="Set how bold the model is. Lower is calmer, higher is wilder",
         )
+        self.guidance = ValueSlider(
+            theme,
+            "Guidance",
+            0.0,
+            MAX_GUIDANCE,
+            tooltip="Sharpen towards the class. At 0 the model draws as it learned",
+        )
+        self.top_p = ValueSlider(
+            theme, "Top-p", 0.0, 1.0, 1.0, tooltip="Draw only the likeliest levels of each pixel. At 1 it draws all"
+        )
         self.mix = ChoiceField(theme, "Mix with")
         self.share = ValueSlider(theme, "Share", 0.0, 1.0, 0.5, tooltip="Set how much the second model decides")
         self._class_fields = (Label(""), self.class_field), (Label(""), self.second_class_field)
@@ -185,7 +196,7 @@ class ParametersForm(Column):
         if not below:
             dial.addWidget(make_row(Label("calm", "note"), 0, Label("wild", "note")))
         self.rows.addLayout(dial)
-        self.add_widgets(*below, self._mix_row, self.share)
+        self.add_widgets(*below, self.guidance, self.top_p, self._mix_row, self.share)
         self._connect(parameters, history)
 
     def _build(self) -> None:
@@ -219,6 +230,11 @@ class ParametersForm(Column):
             self.temperature.moved,
             parameters.set_temperature,
         )
+        sharpening = parameters.sharpening
+        bind(self, sharpening.guidance, self.guidance.show_value, self.guidance.moved, sharpening.set_guidance)
+        bind(self, sharpening.top_p, self.top_p.show_value, self.top_p.moved, sharpening.set_top_p)
+        bind(self, sharpening.has_guidance, self.guidance.setVisible)
+        bind(self, sharpening.has_top_p, self.top_p.setVisible)
         bind(self, parameters.label, self._show_label)
         bind(self, mixing.partners, self._show_partners)
         bind(self, mixing.name, self._show_mix, self.mix.activated, self._choose_mix)
@@ -228,7 +244,15 @@ class ParametersForm(Column):
         self.seed.roll_requested.connect(parameters.new_seed)
         self.temperature.home_requested.connect(parameters.reset_temperature)
         self.share.home_requested.connect(lambda: parameters.set_share(0.5, None))
-        for slider, gesture in ((self.temperature, "temperature"), (self.share, "share")):
+        self.guidance.home_requested.connect(lambda: sharpening.set_guidance(0.0, None))
+        self.top_p.home_requested.connect(lambda: sharpening.set_top_p(1.0, None))
+        sliders = {
+            "temperature": self.temperature,
+            "guidance": self.guidance,
+            "top-p": self.top_p,
+            "share": self.share,
+        }
+        for gesture, slider in sliders.items():
             slider.grabbed.connect(partial(history.begin_gesture, gesture))
             slider.released.connect(history.end_gesture)
 

@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,11 +13,13 @@ import numpy as np
 from studio.app.core.artwork import Artwork
 from studio.app.core.earlier_settings import GRID
 from studio.app.core.text import timestamp
+from studio.app.generation.sharpening import Sharpening
 from studio.library import file_names, storage
 from studio.library.storage import NotSaved
 from studio.library.work import ModelMixture, StoredArray, Work
 from studio.media import export
 from studio.media.pictures.image import FileRefused, open_picture, read_bytes
+from studio.media.preparation import Palette
 from studio.wire.messages import Array, PicturesPreview
 
 ArtworkKind = Literal["picture", "sound"]
@@ -88,8 +90,14 @@ class BatchRun:
     model_hash: str
     temperature: float
     label: int | None
+    sharpening: Sharpening = field(default_factory=Sharpening, kw_only=True)
     artwork_kind: ArtworkKind = "picture"
     mix: ModelMixture | None = None
+    palette: Palette = ()
+    """The palette of the model; empty if it has none."""
+    canvas_size: tuple[int, int] | None = None
+    """(height, width) of pictures that do not have the model's own size."""
+    seamless: bool = False
 
     def with_settings(self, temperature: float, share: float | None) -> "BatchRun":
         """Return the run with another temperature and share."""
@@ -101,7 +109,8 @@ class BatchRun:
     def command_fields(self) -> dict[str, Any]:
         """Return the fields of a command that draws with these settings."""
         mix = {"second_model": self.mix.model, "share": self.mix.share} if self.mix is not None else {}
-        return {"model": self.model, "temperature": (self.temperature,), "label": self.label, **mix}
+        sharpening = self.sharpening.to_record()
+        return {"model": self.model, "temperature": (self.temperature,), "label": self.label, **sharpening, **mix}
 
     def label_of(self, cell: Cell) -> int | None:
         """Return the class of a picture: the requested one until it is finished, then its own."""
@@ -121,8 +130,12 @@ class BatchRun:
             seed=cell.seed,
             temperature=(self.temperature if by.temperature is None else by.temperature,),
             label=self.label_of(cell),
+            palette=self.palette,
             temperature_map=by.temperature_map,
+            **self.sharpening.to_record(),
             mix=mix,
+            canvas_size=self.canvas_size,
+            seamless=self.seamless,
             created=timestamp(),
         )
 
@@ -148,12 +161,15 @@ def write_run(run: BatchRun, cells: Sequence[Cell], name: str = "grid") -> None:
         return
     said = {
         "run": [run.model, run.model_hash, run.temperature, run.label, run.artwork_kind],
+        "sharpening": run.sharpening.to_record(),
         "seeds": [cell.seed for cell in cells],
         "drawn": {str(cell.seed): cell.log_prob for cell in done},
         "labels": {str(cell.seed): cell.label for cell in done if cell.label is not None},
         "following": {str(cell.seed): cell.following_log_prob for cell in done if cell.following_log_prob is not None},
         "channels": stack[0].shape[2],
         "mix": msgspec.to_builtins(run.mix),
+        "palette": run.palette,
+        "canvas": [run.canvas_size, run.seamless],
         "drawn_with": _drawn_with_records(done),
     }
     with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
@@ -170,6 +186,7 @@ def read_run(name: str = "grid") -> tuple[BatchRun, tuple[Cell, ...]] | None:
         array = open_picture(_path(name)).array  # in this process, because every byte is as it was written
         said = GRID.to_present(json.loads(export.png_texts(data)[KEY]))
         model, digest, temperature, label, kind = said["run"]
+        sharpening = msgspec.convert(said.get("sharpening", {}), Sharpening)
         drawn = said["drawn"]
         sound = kind == "sound"
         stack = np.split(array[..., : int(said["channels"])], len(drawn))
@@ -185,7 +202,14 @@ def read_run(name: str = "grid") -> tuple[BatchRun, tuple[Cell, ...]] | None:
             for seed in map(str, said["seeds"])
         )
         mix = msgspec.convert(said["mix"], ModelMixture | None)
-        return BatchRun(str(model), str(digest), float(temperature), label, "sound" if sound else "picture", mix), cells
+        palette = msgspec.convert(said.get("palette", ()), Palette)
+        canvas = msgspec.convert(said.get("canvas", (None, False)), tuple[tuple[int, int] | None, bool])
+        artwork_kind: ArtworkKind = "sound" if sound else "picture"
+        run = BatchRun(
+            str(model), str(digest), float(temperature), label, artwork_kind, mix, palette, *canvas,
+            sharpening=sharpening,
+        )  # fmt: skip
+        return run, cells
     except (FileRefused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
         return None  # only a convenience was lost: every picture can be made again from its seed
 

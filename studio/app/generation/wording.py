@@ -22,6 +22,8 @@ class BatchText:
     """Whether they are sorted by their likelihood instead of their seeds."""
     rows: int = 0
     """How many rows are drawn one after another; 0 for pictures drawn whole."""
+    note: str = ""
+    """A sentence about the bits of sharpened pictures."""
 
     def count_text(self, number: int) -> str:
         return f"1 {self.noun}" if number == 1 else f"{number:,} {self.noun}s"
@@ -45,12 +47,15 @@ class BatchText:
         """Return the caption below the grid after a run."""
         if not all(cell.finished for cell in cells):
             return self.stopped_text(cells)
-        if not cells or self.is_ranked:
+        if not cells:
+            return ""
+        if self.is_ranked:
             order = " The most typical first." if len(cells) > 1 else ""
-            return f"{self.count_text(len(cells))}.{order}" if cells else ""
+            return f"{self.count_text(len(cells))}.{order} {self.note}".strip()
         first = group_digits(cells[0].seed)
         last = group_digits(cells[-1].seed)
-        return f"{self.count_text(len(cells))}, {f'seeds {first} to {last}' if len(cells) > 1 else f'seed {first}'}."
+        seeds = f"seeds {first} to {last}" if len(cells) > 1 else f"seed {first}"
+        return f"{self.count_text(len(cells))}, {seeds}. {self.note}".strip()
 
     def stopped_text(self, cells: Sequence[Cell]) -> str:
         half_drawn = next((cell for cell in cells if cell.picture is not None and not cell.finished), None)

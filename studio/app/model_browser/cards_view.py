@@ -86,7 +86,7 @@ class _CardPainter(QStyledItemDelegate):
             (card.subject, 13, 400, "text", 26),
             (card.sampling_text.capitalize(), 12, 400, "soft", 22),
             (f"{card.size_text} · {card.family_title}", 12, 400, "soft", 22),
-            ("Chosen" if chosen else card.held_out_text, 12, 600 if chosen else 400,
+            ("Chosen" if chosen else card.short_held_out_text, 12, 600 if chosen else 400,
              "accent" if chosen else "faint", 24),
         )  # fmt: skip
         y = top + 3 * side + 2 * gap + px(20)

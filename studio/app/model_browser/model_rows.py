@@ -98,7 +98,7 @@ class ModelRows(QAbstractListModel):
                 card.subject,
                 self.remark(entry),
                 card.sampling_text,
-                card.held_out_text,
+                card.short_held_out_text,
             )
             return f"{', '.join(filter(None, parts))}{favourite}"
         return (

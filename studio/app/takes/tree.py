@@ -80,7 +80,7 @@ def _changes(work: Work, parent: Work | None) -> list[str]:
         found.append(f"from {timecode(work.continued_samples / work.sample_rate)}")
     elif parent is None:
         start = f"from {work.source}" if work.source else f"start, seed {group_digits(work.seed)}"
-        return [start, *_mix_text(work)]
+        return [start, *_mix_text(work), *filter(None, [work.sharpening_text])]
     if parent is not None and work.model != parent.model:
         found.append(work.model)
     if (work.redrawn is not None or work.sample_rate) and (parent is None or work.seed != parent.seed):
@@ -95,6 +95,8 @@ def _changes(work: Work, parent: Work | None) -> list[str]:
             found.append(f"{moved} slider{'s' if moved > 1 else ''} moved")
     if parent is not None and work.mix != parent.mix:
         found += _mix_text(work) or ["no mix"]
+    if parent is not None and work.sharpening_text != parent.sharpening_text:
+        found.append(work.sharpening_text or "not sharpened")
     return found or [f"seed {group_digits(work.seed)}"]
 
 

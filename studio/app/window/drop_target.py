@@ -19,6 +19,7 @@ _DRAWINGS = {
     "Restore this work": "home",
     "Add this model": "model",
     "Train on this folder": "train",
+    "Train on these shards": "train",
 }
 
 

@@ -125,7 +125,7 @@ class TopBar(QWidget):
         self._update_facts()
         card = trained.card if trained is not None else None
         self.facts.show_text(
-            f"{card.family_title} · {card.size_text} · {card.held_out_text}" if card is not None else ""
+            f"{card.family_title} · {card.size_text} · {card.short_held_out_text}" if card is not None else ""
         )
 
     def _show_surprisal(self, on: bool) -> None:

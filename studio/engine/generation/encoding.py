@@ -76,6 +76,7 @@ class EncodedArtwork:
     latent: Array
     label: int | None
     differing: int
+    total: int
     largest_difference: int
     bits: float
 
@@ -120,6 +121,7 @@ def encode_artwork(
         z[0].cpu().numpy(),
         None if classes is None else int(classes[0]),
         int((differences > 0).sum()) if finite else differences.numel(),
+        differences.numel(),
         int(differences.max()),
         bits if math.isfinite(bits) else 0.0,
     )

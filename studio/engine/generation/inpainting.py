@@ -57,7 +57,7 @@ def draw_completions(
         steps = model.decode_steps(z, c, temperature, kept, entropies)
     else:
         steps = model.decode_steps(z, c, temperature, kept)
-    yield from sampling.previews_of_steps(steps, model.levels)
+    yield from sampling.previews_of_steps(steps, loaded)
 
 
 @torch.inference_mode()

@@ -24,7 +24,7 @@ With 16, the previews of a slider that was dragged meanwhile came 58 ms late in 
 (tests/benchmarks/dragging.py).
 """
 GROUP_PIXELS = 2**18
-"""The most pixels of a group, so that steps and previews of large canvases stay small: four of 256 × 256, one of 512."""
+"""The most pixels of a group, such as four canvases of 256 × 256, so that its steps and previews stay small."""
 _PREVIEW_SECONDS = 1 / 30
 """Seconds between two previews."""
 

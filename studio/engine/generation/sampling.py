@@ -159,6 +159,11 @@ def mix_loaded(one: LoadedModel, other: LoadedModel) -> LoadedModel:
             f'"{each.card.title}" makes {each.card.size_text} of {each.model.levels} levels' for each in (one, other)
         ]
         raise DoesNotFit(f"{sizes[0]}, and {sizes[1]}, so they cannot be mixed. Choose two models of one size")
+    if one.card.palette != other.card.palette:
+        raise DoesNotFit(
+            f'"{one.card.title}" and "{other.card.title}" draw in different palettes, so they cannot be mixed. '
+            "Choose two models with one palette"
+        )
     assert isinstance(a, Autoregressive), "it was checked above"
     assert isinstance(b, Autoregressive), "it was checked above"
     share = torch.zeros(a.shape[1:], device=a.scale_of.device, dtype=a.dtype)
@@ -236,7 +241,7 @@ def draw_artworks(
         steps = model.decode_steps(model.noise(seeds), c, temperature, entropies=entropies)
     else:
         steps = model.sample_steps(seeds, c, temperature)
-    yield from previews_of_steps(steps, model.levels)
+    yield from previews_of_steps(steps, loaded)
 
 
 def recording_temperatures(
@@ -253,11 +258,11 @@ def recording_temperatures(
     return found
 
 
-def previews_of_steps(steps: Iterator[DecodingStep], levels: int) -> Iterator[tuple[Array, int, int] | None]:
+def previews_of_steps(steps: Iterator[DecodingStep], loaded: LoadedModel) -> Iterator[tuple[Array, int, int] | None]:
     """Turn the steps of a decoding into previews, as `draw_artworks` yields them."""
     before = 0
     for step in steps:
-        yield (to_arrays(step.x, levels), step.done, step.total) if step.done > before else None
+        yield (arrays_of_levels(loaded, step.x), step.done, step.total) if step.done > before else None
         before = step.done
 
 
@@ -279,10 +284,15 @@ def levels_of_artworks(loaded: LoadedModel, arrays: Array) -> Tensor:
     """Return artworks `(n, *artwork shape)` as levels on the model's device. Raises DoesNotFit."""
     model = loaded.model
     if not isinstance(model, AutoregressiveSound):
-        return to_levels(arrays, model.shape, model.levels).to(model.scale_of.device)
+        return to_levels(arrays, model.shape, model.levels, loaded.card.palette).to(model.scale_of.device)
     if arrays.dtype != np.int16 or arrays.ndim != 2 or not arrays.size:
         raise DoesNotFit(f"the sound is {arrays.shape[1:]} of {arrays.dtype}, but the model works on 16-bit samples")
     return levels_of_sound(arrays, model.levels).to(model.scale_of.device)
+
+
+def arrays_of_levels(loaded: LoadedModel, x: Tensor) -> Array:
+    """Return levels `(n, *shape)` as artworks for the user, in the colours of the model's palette if it has one."""
+    return to_arrays(x, loaded.model.levels, loaded.card.palette)
 
 
 @torch.inference_mode()
@@ -323,7 +333,7 @@ def decode_artworks(
     for step in loaded.model.decode_steps(z, c, temperature):
         yield None
         x = step.x
-    yield to_arrays(x, loaded.model.levels)
+    yield arrays_of_levels(loaded, x)
 
 
 @torch.inference_mode()

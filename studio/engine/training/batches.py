@@ -24,6 +24,51 @@ def batch_of_step(
     epoch, place = divmod(step, each)
     order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch))
     part = examples.select(order[place * plan.batch : (place + 1) * plan.batch])
+    return _vary(part, step, plan, levels, how)
+
+
+def batch_of_block(
+    examples: TrainingExamples,
+    block: int,
+    number: int,
+    step: int,
+    plan: TrainingPlan,
+    levels: int = 256,
+    how: Augmentation = NOT_VARIED,
+) -> TrainingExamples:
+    """Return the batch with a number in a block of a stream, which a step learns, augmented as `how` says."""
+    order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(_seed_of_block(plan.seed, block)))
+    part = examples.select(order[number * plan.batch : (number + 1) * plan.batch])
+    return _vary(part, step, plan, levels, how)
+
+
+def cuts_of_block(
+    sounds: TrainingRecordings,
+    block: int,
+    number: int,
+    plan: TrainingPlan,
+    model: Model,
+    variation: SoundVariation | None = None,
+) -> TrainingExamples:
+    """Return the cuts of the batch with a number in a block of a stream, varied if `variation` says so."""
+    return cuts_of_step(
+        sounds, number, msgspec.structs.replace(plan, seed=_seed_of_block(plan.seed, block)), model, variation
+    )
+
+
+def batches_in_block(examples: TrainingExamples | TrainingRecordings, plan: TrainingPlan) -> int:
+    """Return the number of whole batches in a block of a stream."""
+    if isinstance(examples, TrainingRecordings):
+        return sum(len(x) // plan.cut_samples + 1 for x in examples.x) // plan.batch
+    return len(examples) // plan.batch
+
+
+def _seed_of_block(seed: int, block: int) -> int:
+    return (seed * 1_000_003 + block * 7919 + 104_729) % 2**31
+
+
+def _vary(part: TrainingExamples, step: int, plan: TrainingPlan, levels: int, how: Augmentation) -> TrainingExamples:
+    """Return the examples of a step augmented."""
     x = part.x
     if plan.mirror:
         x = mirror_some(x, levels, torch.rand(len(part)) < 0.5)

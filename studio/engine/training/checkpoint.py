@@ -2,13 +2,16 @@
 
 A run's folder holds `checkpoints/step-00000200.safetensors …` and `checkpoints/manifest.json`. The manifest is written
 last. It lists the checkpoints that can be resumed, each with its size and BLAKE2b hash. Neither torch nor safetensors
-notices a flipped bit, so the hash is checked before anything is loaded.
+notices a flipped bit, so the hash is checked before anything is loaded. A checkpoint also has a checksum in its own
+header, which tells a damaged manifest from a damaged checkpoint.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ KEPT_CHECKPOINTS = 3
 """The number of rolling checkpoints that are kept, besides the best."""
 
 _META = "state"
+_CHECKSUM = "checksum"
 _FILE = re.compile(r"(best|step)-(\d{8})\.safetensors")
 
 
@@ -38,6 +42,16 @@ class CheckpointEntry(msgspec.Struct, frozen=True):
     best: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class _ReadCheckpoint:
+    """Holds the contents of a checkpoint."""
+
+    tensors: dict[str, Tensor]
+    state: dict[str, Any]
+    is_intact: bool | None
+    """Whether its checksum is right; None if it has none, like those of earlier versions."""
+
+
 class DamagedRun(ValueError):
     """Reports in a sentence that no checkpoint of a run can be read."""
 
@@ -49,14 +63,15 @@ class NotFiniteWeights(ValueError):
 def list_checkpoints(run: Path) -> list[CheckpointEntry]:
     """Return the checkpoints of a run, oldest first.
 
-    If the manifest is missing or damaged, they are read from the folder.
+    If the manifest is missing or visibly damaged, they are read from the folder.
     """
     folder = run / "checkpoints"
     try:
         listed = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=list[CheckpointEntry])
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return _scan_checkpoints(folder)
-    if all(_FILE.fullmatch(entry.file) for entry in listed):
+    named = [_FILE.fullmatch(entry.file) for entry in listed]
+    if all(name is not None and entry.best == (name[1] == "best") for name, entry in zip(named, listed, strict=True)):
         return listed
     return _scan_checkpoints(folder)
 
@@ -70,7 +85,7 @@ def _scan_checkpoints(folder: Path) -> list[CheckpointEntry]:
             continue
         data = _read_bytes(path)
         read = _parse_checkpoint(data)
-        if read is None or _broken_tensor(read[0]):
+        if read is None or read.is_intact is False or _broken_tensor(read.tensors):
             continue
         found.append(CheckpointEntry(path.name, len(data), storage.hash_bytes(data), int(name[2]), name[1] == "best"))
     return found
@@ -85,7 +100,9 @@ def add_checkpoint(run: Path, tensors: dict[str, Tensor], state: dict[str, Any],
     if broken := _broken_tensor(tensors):
         raise NotFiniteWeights(f"{broken} holds numbers that are not finite, so step {step} was not saved")
     folder = run / "checkpoints"
-    data = save({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, {_META: json.dumps(state)})
+    kept = {k: t.detach().cpu().contiguous() for k, t in tensors.items()}
+    text = json.dumps(state)
+    data = save(kept, {_META: text, _CHECKSUM: _checksum(kept, text)})
     file = f"{'best' if best else 'step'}-{step:08d}.safetensors"
     storage.write_file(folder / file, data)
     new = CheckpointEntry(file, len(data), storage.hash_bytes(data), step, best)
@@ -114,20 +131,22 @@ def _broken_tensor(tensors: dict[str, Tensor]) -> str:
 
 
 def load_newest(run: Path, *, best: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Load the newest checkpoint whose hash is right: tensors and state.
+    """Load the newest checkpoint whose hash is right, in the manifest or in its own header: tensors and state.
 
     Returns None if there is none yet. Raises DamagedRun if there are checkpoints and none can be read.
     """
     listed = [e for e in list_checkpoints(run) if e.best == best]
     for entry in sorted(listed, key=lambda e: -e.step):
         data = _read_bytes(run / "checkpoints" / entry.file)
-        if (
-            len(data) == entry.size
-            and storage.hash_bytes(data) == entry.hash
-            and (read := _parse_checkpoint(data)) is not None
-        ):
-            return read
+        read = _parse_checkpoint(data)
+        is_listed = len(data) == entry.size and storage.hash_bytes(data) == entry.hash
+        if read is not None and (is_listed or read.is_intact):
+            return read.tensors, read.state
     if listed:
+        for entry in sorted(_scan_checkpoints(run / "checkpoints"), key=lambda e: -e.step):  # a name may be damaged
+            read = _parse_checkpoint(_read_bytes(run / "checkpoints" / entry.file))
+            if entry.best == best and read is not None and read.is_intact:
+                return read.tensors, read.state
         raise DamagedRun(
             f'None of the {len(listed)} checkpoints in "{run.name}" is intact. Begin the run again under another name.'
         )
@@ -142,15 +161,29 @@ def _read_bytes(path: Path) -> bytes:
         return b""
 
 
-def _parse_checkpoint(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Return tensors and state of a checkpoint, or None if it is damaged."""
+def _parse_checkpoint(data: bytes) -> _ReadCheckpoint | None:
+    """Return the contents of a checkpoint, or None if it cannot be read."""
     try:
         tensors = load(data)
         length = int.from_bytes(data[:8], "little")
-        state = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_META])
+        metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+        text = metadata[_META]
+        stored = metadata.get(_CHECKSUM)
+        state = json.loads(text)
     except (SafetensorError, KeyError, TypeError, ValueError):
         return None
-    return (tensors, state) if isinstance(state, dict) else None
+    if not isinstance(state, dict):
+        return None
+    return _ReadCheckpoint(tensors, state, None if stored is None else stored == _checksum(tensors, text))
+
+
+def _checksum(tensors: dict[str, Tensor], state: str) -> str:
+    """Return a BLAKE2b hash of tensors, with their names and forms, and of the state in JSON."""
+    digest = hashlib.blake2b(state.encode(errors="surrogatepass"), digest_size=16)
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def encode_model(card: Card, weights: dict[str, Tensor], directions: Tensor, cover: Tensor) -> bytes:

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
+import torch
 from msgspec import Meta
 
 from studio import zoo
+from studio.engine.training.attributes import Attribute
 from studio.engine.training.augmentation import Augmentation
 from studio.library import earlier_keys
 from studio.library.card import Card, Group
-from studio.media.preparation import AS_USUAL, Preparation
+from studio.media.preparation import AS_USUAL, MAX_COLOURS, Palette, Preparation
+from studio.media.shards import named_source
 
 
 class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +68,10 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
     """(channels, height, width) of pictures, or (samples,) of single cycles. It is the usual length of recordings."""
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
     """How many values a colour or sample can have: 32 for 5 bits, 4096 for 12 bits. 256 levels of a sound are μ-law."""
+    indexed: bool = False
+    """Whether the levels of pictures are the numbers of colours in a palette, instead of degrees of brightness."""
+    palette: Palette = ()
+    """The colours of the levels. It is empty until they are found in a pack or in the pictures to learn from."""
     sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
     """The sample rate of recordings in Hz; 0 for pictures and single cycles."""
     label_columns: tuple[str, ...] = ()
@@ -80,6 +87,13 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
     preparation: Preparation = AS_USUAL
     """How the files of a folder become artworks; a pack is prepared already."""
     augmentation: Augmentation = Augmentation()
+    attributes: Annotated[tuple[Attribute, ...], Meta(max_length=12)] = ()
+    """What a pack says of its artworks that becomes sliders, such as the weight of a letter."""
+
+    @property
+    def shown_shape(self) -> tuple[int, ...]:
+        """Return the shape of an artwork as the user sees it: with a palette, a picture has three channels."""
+        return (3, *self.shape[1:]) if self.indexed else self.shape
 
     @property
     def is_upsampler(self) -> bool:
@@ -133,6 +147,7 @@ def config_for_data(
         raise BadTrainingConfig(f'There is no family "{family}". There are: {", ".join(zoo.FAMILIES)}.')
     if preset not in known.presets:
         raise BadTrainingConfig(f'There is no preset "{preset}". There are: {", ".join(known.presets)}.')
+    source = named_source(source)
     fields = {
         "name": name,
         "title": _title(name),
@@ -171,15 +186,41 @@ def config_from_model(name: str, source: Path, card: Card) -> TrainingConfig:
     rate = usual.plan.learning_rate * FINE_TUNING_RATE
     return msgspec.structs.replace(
         usual,
-        training_data=f"{source.name}, after {card.training_data}"[:500],
+        training_data=f"{usual.training_data}, after {card.training_data}"[:500],
         licence=f"your own, after {card.licence}"[:500],
         levels=card.levels,
+        indexed=bool(card.palette),
+        palette=card.palette,
         temperature=card.temperature,
         opening_temperature=card.opening_temperature,
         shown_smooth=card.shown_smooth,
         recipe=zoo.recipe_from_fields(card.recipe),
         plan=msgspec.structs.replace(usual.plan, learning_rate=rate),
     )
+
+
+def with_palette_size(config: TrainingConfig, count: int) -> TrainingConfig:
+    """Return the config for pictures in so many indexed colours. Raises BadTrainingConfig if the model has none."""
+    if len(config.shape) != 3:
+        raise BadTrainingConfig("Sounds have no colours. Leave the palette out.")
+    indexed = msgspec.structs.replace(config, shape=(1, *config.shape[1:]), levels=count, indexed=True)
+    check_palette(indexed)
+    return indexed
+
+
+def check_palette(config: TrainingConfig) -> None:
+    """Raise BadTrainingConfig if a config asks for a palette that cannot be."""
+    if not config.indexed:
+        return
+    if config.levels > MAX_COLOURS:
+        raise BadTrainingConfig(f"A palette has at most {MAX_COLOURS} colours, and {config.levels} were asked for.")
+    if config.augmentation.colour:
+        raise BadTrainingConfig("The colours of a palette cannot be varied. Turn the variation of colour off.")
+    try:
+        with torch.device("meta"):
+            zoo.build_model(config.recipe, config.shape, config.levels, indexed=True)
+    except ValueError as error:
+        raise BadTrainingConfig(f"{error}.") from None
 
 
 def with_changes(

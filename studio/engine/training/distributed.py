@@ -9,7 +9,8 @@ Every process draws the batch of a step and takes its own rows, so N processes t
 
 Every process draws the random numbers of the whole batch from the random state of the first process, so they are those
 of a single process. The first process (rank 0) alone reads the artworks, writes, measures and reports. All others
-receive the config, the artworks and the state of the run from it, and need no files.
+receive the config, the artworks and the state of the run from it, and need no files. Shards that are read as a stream
+are the exception: each process reads some of them (shard_blocks.py).
 """
 
 import contextlib
@@ -107,7 +108,7 @@ class ProcessGroup:
         self, config: bytes = b"", learn: TrainingExamples | TrainingRecordings | None = None
     ) -> tuple[bytes, TrainingExamples | TrainingRecordings]:
         """Send the config and the training examples of the first process to all others. Return both."""
-        config = self._broadcast_bytes(config)
+        config = self.broadcast_bytes(config)
         tensors = self._broadcast_tensors({} if learn is None else to_tensors(learn))
         return config, to_examples(tensors) if learn is None else learn
 
@@ -117,7 +118,7 @@ class ProcessGroup:
         if self.world_size == 1:
             return found
         tensors, values = found or ({}, None)
-        values = json.loads(self._broadcast_bytes(json.dumps(values).encode()))
+        values = json.loads(self.broadcast_bytes(json.dumps(values).encode()))
         tensors = self._broadcast_tensors(tensors)
         return None if values is None else (tensors, values)
 
@@ -232,15 +233,23 @@ class ProcessGroup:
                 torch.cuda.set_rng_state(state[1 + count :].clone(), device)
         return instruction
 
-    def _broadcast_bytes(self, data: bytes) -> bytes:
+    def broadcast_bytes(self, data: bytes, sender: int = 0) -> bytes:
+        """Return the bytes of the process with a number; other processes may give anything."""
         if self.world_size == 1:
             return data
         with self._watch_connection():
             length = torch.tensor(len(data))
-            dist.broadcast(length, 0)
-            content = torch.frombuffer(bytearray(data if self.is_first else int(length)), dtype=torch.uint8)
-            dist.broadcast(content, 0)
+            dist.broadcast(length, sender)
+            content = torch.zeros(int(length), dtype=torch.uint8)
+            if self.rank == sender and data:
+                content = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+            if len(content):
+                dist.broadcast(content, sender)
         return content.numpy().tobytes()
+
+    def exchange_bytes(self, data: bytes) -> list[bytes]:
+        """Return the bytes of all processes, in their order."""
+        return [self.broadcast_bytes(data, sender) for sender in range(self.world_size)]
 
     def _broadcast_tensors(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the tensors of the first process, on the processor. They are sent as bytes: gloo knows few types."""
@@ -249,7 +258,7 @@ class ProcessGroup:
         whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         heads = [(name, str(t.dtype).removeprefix("torch."), tuple(t.shape)) for name, t in whole.items()]
         found = {}
-        for name, dtype, shape in json.loads(self._broadcast_bytes(json.dumps(heads).encode())):
+        for name, dtype, shape in json.loads(self.broadcast_bytes(json.dumps(heads).encode())):
             tensor = whole[name] if self.is_first else torch.empty(shape, dtype=getattr(torch, dtype))
             if tensor.numel():
                 with self._watch_connection():

@@ -20,6 +20,8 @@ from studio.media.sounds import flac_baseline
 
 MAX_CLASS_PRICES = 20_000
 """The largest number of evaluations, of one artwork under one class, for one figure."""
+MAX_FLOW_CLASS_PRICES = 1_000_000
+"""The same for a flow, which is faster: the test letters of all 62 classes would take a Glow two hours of one core."""
 SPREAD_ARTWORKS = 1000
 """Held-out artworks that are scored for the spread of a model's bits."""
 SPREAD_PIECES = 200
@@ -108,8 +110,9 @@ def measure_figures_in_steps(
         nats in logit space             ln p(h) of h = logit(α + (1 - 2α) y), exact for dequantised y
         nats on [0, 1]                  ln p(y) without the logit, exact for dequantised y
 
-    with the mean over `draws` of the dequantising noise. A VAE gives the bound that it is trained with (ELBO) and the
-    tighter one of `importance` weighted draws (Burda, Grosse and Salakhutdinov, 2015, arXiv:1509.00519): in nats,
+    with the mean over `draws` of the dequantising noise. With so many classes that computing all takes too long,
+    p(x) is bounded by p(x | c) / classes. A VAE gives the bound that it is trained with (ELBO) and the tighter one
+    of `importance` weighted draws (Burda, Grosse and Salakhutdinov, 2015, arXiv:1509.00519): in nats,
     -ln p(x), for black and white pictures, else in bits per dimension. A model that draws entry by entry gives exact
     figures in the same units. With classes they are given the class, and for the mixture of all classes if computing
     every class does not take too long, otherwise the bound p(x) ≥ p(x | c) / classes. Recordings give the bits of every
@@ -128,7 +131,7 @@ def measure_figures_in_steps(
         with torch.no_grad():
             match model:
                 case Flow():
-                    found = _figures_of_flow(model, part, draws, generator)
+                    found = _figures_of_flow(model, part, draws, generator, len(examples))
                 case Variational():
                     found = _figures_of_vae(model, part, importance)
                 case Autoregressive():
@@ -181,22 +184,27 @@ def measure_figures(model: Model, examples: TrainingExamples | TrainingRecording
 
 
 def _figures_of_flow(
-    model: Flow, part: TrainingExamples, draws: int, generator: torch.Generator
+    model: Flow, part: TrainingExamples, draws: int, generator: torch.Generator, total: int
 ) -> list[tuple[str, bool, Tensor]]:
+    """Return the figures of some of `total` artworks. That number decides whether every class is priced."""
     dimensions = math.prod(model.shape)
     logit = "nats in logit space" if model.alpha is not None else "nats on [0, 1]"
-    names = [("bits per dimension", False), ("bits per dimension given its kind", False), (logit, True)]
+    every_class = total * model.classes * draws <= MAX_FLOW_CLASS_PRICES or part.c is None
+    names = [("bits per dimension", False), ("bits per dimension given its kind", False), (logit, every_class)]
     sums = [torch.zeros(len(part), device=part.x.device) for _ in names]
     for _ in range(draws):
         u = model.draw_points(part.x.shape, generator).to(part.x.device, model.dtype)
-        if model.classes:
+        if model.classes and every_class:
             given = model.log_prob_of_classes(part.x, u)
             log_prob = torch.logsumexp(given, 1) - math.log(model.classes)
+        elif model.classes:
+            given = model.log_prob(part.x, part.c, u)[:, None]
+            log_prob = given[:, 0] - math.log(model.classes)
         else:
             log_prob = model.log_prob(part.x, None, u)
             given = log_prob[:, None]
         stretch = model.dequantise(part.x, u)[1] if model.alpha is not None else -dimensions * math.log(model.levels)
-        label = given.new_zeros(len(part), dtype=torch.long) if part.c is None or not model.classes else part.c
+        label = given.new_zeros(len(part), dtype=torch.long) if part.c is None or given.shape[1] == 1 else part.c
         sums[0] -= log_prob / (dimensions * math.log(2))
         sums[1] -= given.gather(1, label[:, None])[:, 0] / (dimensions * math.log(2))
         sums[2] += log_prob - stretch

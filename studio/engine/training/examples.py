@@ -17,6 +17,7 @@ from studio.engine.training.augmentation import NOT_VARIED, SoundVariation, seed
 from studio.engine.training.batches import mirror_some, variation_of
 from studio.engine.training.config import TrainingConfig
 from studio.engine.training.loading import load_data, without_reports
+from studio.engine.training.palettes import with_palette_of_data
 from studio.engine.training.recordings import varied_cut
 from studio.engine.training.scanning import is_pack
 from studio.media.folder_scan import ListedFile, list_again
@@ -42,6 +43,7 @@ def preview_examples(command: wire.PreviewExamples) -> EventSteps:
     yield None
     config = msgspec.convert(command.config, TrainingConfig)
     source = Path(command.source)
+    config = yield from _with_palette(source, config)
     found: list[Example] = []
     steps = _of_pack if is_pack(source, config.sample_rate) else _of_folder
     with contextlib.closing(steps(source, config, command)) as examples:
@@ -67,9 +69,24 @@ def preview_examples(command: wire.PreviewExamples) -> EventSteps:
         if command.variations
         else (),
         sample_rate=config.sample_rate,
+        palette=config.palette,
         originals=tuple(each.artwork for each in read),
         original_rates=tuple(each.rate for each in read) if config.sample_rate else (),
     )
+
+
+def _with_palette(source: Path, config: TrainingConfig) -> Generator[None, None, TrainingConfig]:
+    """Return the config with the palette with which a training would begin, if its colours are indexed.
+
+    That takes all artworks, because those held out are left aside.
+    """
+    if not config.indexed or config.palette:
+        return config
+    preparer = FilePreparer(config.shown_shape, config.sample_rate, config.preparation)
+    with contextlib.closing(ArtworkCache(preparer.options)) as cache:
+        steps = load_data(source, config.shown_shape, 0, (), config.preparation, cache)
+        data = yield from without_reports(steps)
+    return (yield from with_palette_of_data(config, data))
 
 
 def _of_folder(
@@ -86,7 +103,7 @@ def _of_folder(
                 break
     order = list(files.values())
     random.Random(command.seed).shuffle(order)
-    preparer = FilePreparer(config.shape, config.sample_rate, config.preparation)
+    preparer = FilePreparer(config.shown_shape, config.sample_rate, config.preparation)
     with contextlib.closing(ArtworkCache(preparer.options)) as cache:
         for report in scan_source(source, preparer, cache, list_again(order)).steps():
             if report is not None and report.is_used and report.prepared is not None:
@@ -98,7 +115,7 @@ def _of_folder(
 def _of_pack(
     source: Path, config: TrainingConfig, command: wire.PreviewExamples
 ) -> Generator[Example | None, None, None]:
-    data = yield from without_reports(load_data(source, config.shape, config.sample_rate, config.label_columns))
+    data = yield from without_reports(load_data(source, config.shown_shape, config.sample_rate, config.label_columns))
     numbers = random.Random(command.seed).sample(range(len(data.train)), min(command.count, len(data.train)))
     yield from (Example(None, "", data.train[number]) for number in numbers)
 
@@ -108,7 +125,7 @@ def _read_originals(
 ) -> Generator[None, None, dict[str, PreparedFile]]:
     """Return what files hold, by their paths, without those that cannot be read any more."""
     found: dict[str, PreparedFile] = {}
-    reader = OriginalReader(config.shape, config.sample_rate, config.preparation)
+    reader = OriginalReader(config.shown_shape, config.sample_rate, config.preparation)
     with contextlib.closing(scan_source(source, reader, files=list_again(files)).steps()) as reports:
         for report in reports:
             if report is not None and report.prepared is not None:
@@ -122,7 +139,8 @@ def seen_artwork(config: TrainingConfig, artwork: Array) -> Array:
     if config.sample_rate:
         wave = artwork[: round(ORIGINAL_SECONDS * config.sample_rate)]
         return sound_of_levels(levels_of_sound(wave, config.levels), config.levels)
-    seen: Array = to_arrays(to_levels(artwork[None], config.shape, config.levels), config.levels)[0]
+    x = to_levels(artwork[None], config.shape, config.levels, config.palette)
+    seen: Array = to_arrays(x, config.levels, config.palette)[0]
     return seen
 
 
@@ -133,12 +151,12 @@ def vary_artwork(config: TrainingConfig, artwork: Array, count: int, seed: int) 
         samples = config.plan.cut_samples
         begin = int(torch.randint(max(len(artwork) - samples, 0) + 1, (), generator=stream))
         return np.stack([_cut(config, artwork, begin, stream) for _ in range(count)])
-    x = to_levels(np.stack([artwork] * count), config.shape, config.levels)
+    x = to_levels(np.stack([artwork] * count), config.shape, config.levels, config.palette)
     if config.plan.mirror:
         x = mirror_some(x, config.levels, torch.rand(count, generator=stream) < 0.5)
     if len(config.shape) == 3:
         x = vary_pictures(x, config.augmentation, config.levels, stream)
-    return to_arrays(x, config.levels)
+    return to_arrays(x, config.levels, config.palette)
 
 
 def _cut(config: TrainingConfig, wave: Array, begin: int, stream: torch.Generator) -> Array:

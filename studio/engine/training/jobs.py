@@ -1,28 +1,24 @@
 """Run the two training jobs: one trains a model, the other evaluates a trained one."""
 
 import contextlib
-import hashlib
 import math
 import os
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import torch
 
 from studio.density.autoregressive_sound import AutoregressiveSound
-from studio.density.model import Model
-from studio.density.pyramid import Pyramid
 from studio.engine.device import ComputeDevice, free_memory
 from studio.engine.errors import NeedsForce
 from studio.engine.events import EventSteps, Pause, with_progress
 from studio.engine.followed_signal import FollowedSignal, followed_signal
 from studio.engine.generation.sampling import LoadedModel, ModelCache, followed_signal_of
-from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
+from studio.engine.levels import TrainingExamples
 from studio.engine.training import (
     checkpoint,
     distance,
@@ -34,19 +30,30 @@ from studio.engine.training import (
     trial,
 )
 from studio.engine.training.artwork_cache import ArtworkCache
-from studio.engine.training.config import BadTrainingConfig, TrainingConfig, with_classes
+from studio.engine.training.attributes import attribute_values
+from studio.engine.training.config import BadTrainingConfig, TrainingConfig, check_palette, with_classes
 from studio.engine.training.loading import TrainingData, load_data, without_reports
 from studio.engine.training.model_delivery import delivery_of, describe_wait, keep_saving
+from studio.engine.training.palettes import with_palette_of_data, with_palette_of_run
 from studio.engine.training.previews import RunPreviews
-from studio.engine.training.recordings import TrainingRecordings, to_training_recordings, with_signals
+from studio.engine.training.recordings import TrainingRecordings, with_signals
 from studio.engine.training.scanning import FileMessages
+from studio.engine.training.splits import (
+    class_names,
+    hash_training_data,
+    split_numbers,
+    split_validation,
+    training_and_test,
+)
+from studio.engine.training.streaming import STREAMED, StreamReport, open_stream
 from studio.engine.training.training_run import TrainingRun
 from studio.engine.training.waiting import WaitReport
 from studio.library import models, runs, storage
 from studio.media import dataset
 from studio.media.pictures.image import FileRefused
 from studio.media.preparing import FilePreparer
-from studio.media.sounds import audio_dataset, likeness
+from studio.media.shards import find_shards
+from studio.media.sounds import likeness
 from studio.wire import messages as wire
 
 
@@ -77,30 +84,44 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         raise BadTrainingConfig(f'"{folder.name}" is trained on "{place.computer}". Continue it in the window.')
     run_lock.check_run(folder)
     _check_memory(config, device)
-    data = yield from _load_training_data(command.job, source, config)
+    check_palette(config)
+    config = with_palette_of_run(config, folder)
+    report = StreamReport(FileMessages(command.job))
+    data = yield from _load_training_data(source, config, report)
+    config = yield from with_palette_of_data(config, data)
     yield wire.Notice(job=command.job, text=data.report.summary)
+    if data.shards is not None:
+        yield wire.Notice(job=command.job, text=STREAMED)
     not_used = len(data.report.skipped)
     yield wire.DatasetLoaded(
         job=command.job, used=data.report.used, skipped=not_used, duplicates=data.report.duplicates
     )
     with run_lock.hold_run(folder):
         run = TrainingRun(config, folder, device.torch_device, _start_weights(command))
-        known, test = training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
+        varied = config.augmentation.varies_sounds
+        known, test = training_and_test(data, run.model, config.palette, varied=varied)
+        if config.attributes and isinstance(data, dataset.Dataset) and isinstance(known, TrainingExamples):
+            attributes = attribute_values(Path(command.source), data.train_rows, config.attributes)
+            known = replace(known, attributes=attributes)
+        stream = open_stream(data, config, run, split_numbers(len(data.train))[1])
         known, watch = split_validation(known, data.name)
         followed = followed_signal(config.recipe, config.sample_rate, config.levels)
         learn, watch, test = yield from _with_signals(followed, known, watch, test)
         _set_usual_signal(run, learn)
         is_same = _check_resumed(run, hash_training_data(data), force=command.force)
-        run.process_group.broadcast_examples(msgspec.json.encode(config), learn)
+        sent = learn if stream is None else learn.select(slice(1))
+        run.process_group.broadcast_examples(msgspec.json.encode(config), sent)
+        run.process_group.broadcast_bytes(b"" if stream is None else msgspec.json.encode(stream.source))
         deliver = delivery_of(command, config.name)
-        classes = _class_names(data, run.model)
+        classes = class_names(data, run.model)
         if command.only_export:
             _prepare_export(run, learn, watch, is_same=is_same)
         else:
-            previews = RunPreviews(run, command.sample_seeds, learn, test)
-            results = loop.train_run(run, learn, watch, bf16=device.has_bf16)
+            previews = RunPreviews(run, command.sample_seeds, learn, test, only_at_end=command.samples_at_end)
+            results = loop.train_run(run, learn, watch, bf16=device.has_bf16, stream=stream)
             export = partial(_export_snapshot, command.job, run, deliver, learn, classes)
-            yield from _learn(command, run, results, previews, requests, export)
+            files = None if stream is None else partial(report.report_files, stream)
+            yield from _learn(command, run, results, previews, requests, export, files)
         card, file = model_export.make_model(run, learn, watch, test, classes)
         yield from deliver(file)
         outcome = runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact)
@@ -116,6 +137,7 @@ def _learn(
     previews: RunPreviews,
     requests: RunRequests,
     export_snapshot: Callable[[], EventSteps],
+    report_files: Callable[[], EventSteps] | None,
 ) -> EventSteps:
     """Train a run to its end, report its progress, draw its samples, and answer the user's requests."""
     runs.forget_outcome(run.folder)
@@ -127,6 +149,8 @@ def _learn(
                 yield from keep_saving(command.job, lambda: runs.write_source(run.folder, source))
                 is_known = True
             yield from _report_progress(command.job, run.config, result)
+            if report_files is not None:
+                yield from report_files()
             run.ends_early = requests.finish
             if requests.sample or previews.is_due:
                 requests.sample = False
@@ -172,7 +196,7 @@ def pack_artworks(command: wire.PackArtworks) -> EventSteps:
     """Prepare the artworks of a training, and make one file of them. Raises what a training would raise."""
     source = Path(command.source)
     config = yield from _config_of(command.config, source)
-    data = yield from _load_training_data(command.job, source, config)
+    data = yield from _load_training_data(source, config, StreamReport(FileMessages(command.job)))
     yield wire.DatasetLoaded(
         job=command.job, used=data.report.used, skipped=len(data.report.skipped), duplicates=data.report.duplicates
     )
@@ -236,36 +260,36 @@ def _check_memory(config: TrainingConfig, device: ComputeDevice) -> None:
 
 
 def _load_training_data(
-    job: str, source: Path, config: TrainingConfig
+    source: Path, config: TrainingConfig, gathered: StreamReport
 ) -> Generator[wire.AnyEvent | Pause | None, None, TrainingData]:
     """Load the artworks of a config and report each file.
 
     Raises FileRefused, with the number that is needed, if there are too few.
     """
-    messages = FileMessages(job)
-    done = 0
-    preparer = FilePreparer(config.shape, config.sample_rate, config.preparation)
+    is_remembered = find_shards(source) is not None
+    preparer = FilePreparer(config.shown_shape, config.sample_rate, config.preparation)
     with contextlib.closing(ArtworkCache(preparer.options)) as cache:
-        steps = load_data(source, config.shape, config.sample_rate, config.label_columns, config.preparation, cache)
+        steps = load_data(
+            source, config.shown_shape, config.sample_rate, config.label_columns, config.preparation, cache
+        )
         try:
             while True:
                 report = next(steps)
                 if report is not None:
-                    messages.add(report)
-                    done += 1
-                yield messages.message(done, done)
+                    gathered.add(report, is_remembered=is_remembered)
+                yield gathered.message()
         except StopIteration as end:
-            yield messages.message(done, done, is_last=True)
+            yield gathered.message(is_last=True)
             found: TrainingData = end.value
             return found
         except dataset.TooFewArtworks as refusal:
-            yield messages.message(done, done, is_last=True)
+            yield gathered.message(is_last=True)
             needed = (
                 "At least 1 is needed." if config.sample_rate else f"At least {dataset.MIN_LEARNED + 1} are needed."
             )
             raise FileRefused(refusal.name, refusal.reason, needed) from None
         except FileRefused:
-            yield messages.message(done, done, is_last=True)
+            yield gathered.message(is_last=True)
             raise
         finally:
             steps.close()
@@ -314,6 +338,7 @@ def _check_resumed(run: TrainingRun, data: str, *, force: bool) -> bool:
                 "Restore the files as they were, or begin a new training."
             )
         progress.best_held_out = math.inf  # the best figure so far belongs to other artworks
+        progress.stream = None
     progress.data_fingerprint = data
     return is_same
 
@@ -323,9 +348,9 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
     yield None
     loaded = model_cache.get_model(command.model)
     card = loaded.card
-    loading = load_data(Path(command.source), card.shape, card.sample_rate, card.label_columns, card.preparation)
+    loading = load_data(Path(command.source), card.shown_shape, card.sample_rate, card.label_columns, card.preparation)
     data = yield from without_reports(loading)
-    learned, test = training_and_test(data, loaded.model)
+    learned, test = training_and_test(data, loaded.model, card.palette)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))
     (test,) = yield from _with_signals(followed_signal_of(loaded), test)
@@ -360,81 +385,3 @@ def _unlike_training(data: TrainingData, count: int) -> torch.Tensor | None:
         return None
     cycles = isinstance(data, dataset.Dataset)
     return torch.from_numpy(likeness.unlike_training(list(data.test[:count]), list(data.train), cycles=cycles))
-
-
-def training_and_test(
-    data: TrainingData, model: Model, *, varied: bool = False
-) -> tuple[TrainingExamples, TrainingExamples] | tuple[TrainingRecordings, TrainingRecordings]:
-    """Split data into training and held-out examples, with classes if the model has them.
-
-    Pictures of two levels become random bits. Raises DoesNotFit. `varied`: whether recordings will be varied.
-    """
-    if isinstance(data, audio_dataset.RecordingDataset):
-        if not isinstance(model, AutoregressiveSound):
-            raise DoesNotFit(
-                "only a WaveNet learns from recordings. Choose it, or leave the rate out for single cycles"
-            )
-        return to_training_recordings(data, model, varied=varied)
-    drawn = model.levels == 2 and len(model.shape) == 3
-    pairs = ((data.train, data.train_labels), (data.test, data.test_labels))
-    sides = [
-        TrainingExamples(
-            dequantised_levels(x, model.shape, seed) if drawn else to_levels(x, model.shape, model.levels),
-            _classes(labels, model, data.name),
-            to_levels(x, model.shape, model.levels) if drawn else None,
-        )
-        for seed, (x, labels) in enumerate(pairs)
-    ]
-    return sides[0], sides[1]
-
-
-def _classes(labels: wire.Array | None, model: Model, name: str) -> torch.Tensor | None:
-    if not model.classes or isinstance(model, Pyramid):  # a pyramid's pictures may have other classes than its base's
-        return None
-    if labels is None:
-        raise DoesNotFit(f'the recipe needs {model.classes} classes, but "{name}" has no labels')
-    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < model.classes:
-        raise DoesNotFit(
-            f'the recipe needs {model.classes} classes, but "{name}" has labels from {labels.min()} to {labels.max()}'
-        )
-    return torch.from_numpy(labels)
-
-
-def _class_names(data: TrainingData, model: Model) -> tuple[str, ...]:
-    """Return the names of a conditional model's classes; their numbers if the data name none."""
-    named = data.label_names if len(data.label_names) == model.classes else ()
-    return named or tuple(str(number) for number in range(model.classes))
-
-
-def split_validation(
-    known: TrainingExamples | TrainingRecordings, name: str, share: float = 0.05, most: int = 256
-) -> tuple[TrainingExamples | TrainingRecordings, TrainingExamples | TrainingRecordings]:
-    """Split validation examples from the training examples, so that test artworks choose nothing.
-
-    The end of a single recording validates it. Raises DoesNotFit if there is too little, naming what is needed.
-    """
-    if isinstance(known, TrainingRecordings) and len(known) == 1:
-        (sound,) = known.x
-        validated = max(1, int(len(sound) * share))
-        learned = tuple(wave[:-validated] for wave in known.waves)
-        return (
-            TrainingRecordings((sound[:-validated],), known.c, learned),
-            TrainingRecordings((sound[-validated:],), known.c),
-        )
-    if isinstance(known, TrainingExamples) and len(known) < dataset.MIN_LEARNED:
-        raise DoesNotFit(
-            f'"{name}" has {len(known)} to train on, besides those held out. At least {dataset.MIN_LEARNED} are needed'
-        )
-    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(0))
-    validated = max(1, min(int(len(known) * share), most))
-    return known.select(order[validated:]), known.select(order[:validated])
-
-
-def hash_training_data(data: TrainingData) -> str:
-    """Return a hash of the training data, which tells whether they changed."""
-    digest = hashlib.blake2b(digest_size=16)
-    labels = () if data.train_labels is None else (data.train_labels,)
-    for array in (*data.train, *labels):
-        digest.update(f"{array.shape} {array.dtype}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()

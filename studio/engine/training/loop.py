@@ -21,6 +21,7 @@ from studio.engine.training.clock import TrainingClock
 from studio.engine.training.config import TrainingPlan
 from studio.engine.training.recordings import TrainingRecordings
 from studio.engine.training.run_log import RunLog
+from studio.engine.training.shard_blocks import ShardBlocks
 from studio.engine.training.training_run import RunProgress, TrainingDiverged, TrainingRun
 from studio.engine.training.waiting import WaitReport, keep_trying
 from studio.library import runs, storage
@@ -53,10 +54,14 @@ def learning_rate_at(step: int, plan: TrainingPlan, scale: float) -> float:
     return plan.learning_rate * scale * warm * (plan.final_rate + (1 - plan.final_rate) * fall)
 
 
-def next_batch(run: TrainingRun, learn: TrainingExamples | TrainingRecordings) -> TrainingExamples:
+def next_batch(
+    run: TrainingRun, learn: TrainingExamples | TrainingRecordings, stream: ShardBlocks | None = None
+) -> TrainingExamples:
     """Return the batch of the run's next step, on its device."""
     step = run.progress.step
     plan = run.config.plan
+    if stream is not None:
+        return stream.batch(step).to(run.device)
     if isinstance(learn, TrainingRecordings):
         return cuts_of_step(learn, step, plan, run.model, variation_of(run.config)).to(run.device)
     return batch_of_step(learn, step, plan, run.config.levels, run.config.augmentation).to(run.device)
@@ -68,6 +73,7 @@ def train_run(
     held_out: TrainingExamples | TrainingRecordings,
     *,
     bf16: bool,
+    stream: ShardBlocks | None = None,
 ) -> Generator[StepResult, None, None]:
     """Train on `learn` until the plan's last step and evaluate on `held_out`.
 
@@ -77,6 +83,9 @@ def train_run(
     waits: it yields a WaitReport, then Pauses. Closing the generator saves first; a run that has not learned
     anything leaves nothing on the disk. Raises TrainingDiverged, gradients.NotEnoughMemory, or storage.NotSaved at the
     start if the run's folder cannot be written.
+
+    Arguments
+        stream: gives the batches instead of `learn`, which then holds some of its artworks. It is closed at the end
     """
     plan = run.config.plan
     clock = TrainingClock(run.progress.seconds)
@@ -94,7 +103,9 @@ def train_run(
         while not is_last:
             # Take one step on one batch.
             is_last = run.process_group.begin_step(run.device, ends_early=run.ends_early)
-            notice = train_step(run, next_batch(run, learn), bf16=bf16)
+            if stream is not None:
+                yield from _wait_for_batch(run, stream, clock)
+            notice = train_step(run, next_batch(run, learn, stream), bf16=bf16)
             progress = run.progress  # a new object if the step rolled back
             progress.step += 1
             progress.seconds = clock.count_step()
@@ -122,12 +133,36 @@ def train_run(
             yield report
             clock.resume()
     finally:
+        if stream is not None:
+            stream.close()
         clock.close()
         atexit.unregister(run.close_at_exit)
         if not sys.is_finalizing():  # then nothing can be imported any more, and it is closed already
             if not is_last:
                 run.process_group.end(run.device)
             run.close()
+
+
+def _wait_for_batch(run: TrainingRun, stream: ShardBlocks, clock: TrainingClock) -> Generator[StepResult, None, None]:
+    """Wait until the batch of the next step is read. Raises FileRefused if it never will be."""
+    progress = run.progress
+    steps = stream.make_ready(progress.stream, progress.step)
+    while True:
+        try:
+            waiting = next(steps)
+        except StopIteration as end:
+            progress.stream = end.value
+            return
+        if isinstance(waiting, str):
+            run.notices.append(waiting)
+            continue
+        if not stream.is_waiting:
+            yield waiting
+            continue
+        with clock.wait():
+            yield waiting
+        if run.ends_early:
+            raise stream.refuse_missing()
 
 
 def _save_patiently(

@@ -21,6 +21,7 @@ from studio.engine.training.config import TrainingConfig
 from studio.engine.training.recordings import TrainingRecordings
 from studio.engine.training.training_run import TrainingRun
 from studio.library.card import Card
+from studio.media.preparation import Palette
 
 COVER_ARTWORKS = 9
 """The number of artworks on a model's cover."""
@@ -62,15 +63,15 @@ def make_model(
     weights = _halved_weights(model, watch.to(run.device))
     whole = model.state_dict()
     model.load_state_dict({k: t.to(whole[k].dtype) for k, t in weights.items()}, strict=False)
-    found = latent_directions.principal_directions(model, learn.to(run.device))
+    names, found = _directions(run, model, learn)
     zoo.fold(model)
     figures = evaluation.measure_figures(model, test.to(run.device))
     if not all(math.isfinite(value) for _, value, _ in figures):
         raise FiguresNotFinite("held-out artworks have no finite bits yet. Train for more steps, or on more artworks")
     spread = result_of(evaluation.measure_spread(model, test.to(run.device)))
-    cover, seconds = draw_cover(model, run.config.temperature)
+    cover, seconds = draw_cover(model, run.config.temperature, run.config.palette)
     card = msgspec.structs.replace(
-        _card(run, model, figures, len(found), tuple(classes), seconds),
+        _card(run, model, figures, names, tuple(classes), seconds),
         bits_quantiles=spread,
         temperature_range=_temperature_range(model, run.config, learn),
     )
@@ -89,13 +90,27 @@ def make_snapshot(
         evaluation.update_batch_norm(model, learn.select(slice(BATCH_NORM_ARTWORKS)).to(run.device))
     zoo.plain(model)
     weights = {k: t.clone() for k, t in model.state_dict().items() if t.is_floating_point()}
-    found = latent_directions.principal_directions(model, learn.to(run.device))
+    names, found = _directions(run, model, learn)
     zoo.fold(model)
     best = run.progress.best_held_out
     value = best if math.isfinite(best) else run.progress.loss
-    cover, seconds = draw_cover(model, run.config.temperature, SNAPSHOT_ARTWORKS)
-    card = _card(run, model, [("bits per dimension", value, model.exact)], len(found), tuple(classes), seconds)
+    cover, seconds = draw_cover(model, run.config.temperature, run.config.palette, SNAPSHOT_ARTWORKS)
+    card = _card(run, model, [("bits per dimension", value, model.exact)], names, tuple(classes), seconds)
     return card, checkpoint.encode_model(card, weights, found.half(), torch.from_numpy(cover))
+
+
+def _directions(
+    run: TrainingRun, model: Model, learn: TrainingExamples | TrainingRecordings
+) -> tuple[tuple[str, ...], Tensor]:
+    """Return the names and the directions of all sliders: first the attributes of the data, then the components."""
+    known = learn.to(run.device)
+    principal = latent_directions.principal_directions(model, known)
+    numbers = tuple(str(i + 1) for i in range(len(principal)))
+    if not isinstance(known, TrainingExamples) or known.attributes is None:
+        return numbers, principal
+    named = latent_directions.attribute_directions(model, known)
+    names = tuple(attribute.name for attribute in run.config.attributes[: len(named)])
+    return (*names, *numbers), torch.cat((named, principal))
 
 
 def _best_model(run: TrainingRun) -> Model:
@@ -124,11 +139,10 @@ def _halved_weights(model: Model, watch: TrainingExamples | TrainingRecordings) 
     return half if after <= before + _SAME else full
 
 
-@torch.inference_mode()
-def draw_cover(model: Model, temperature: float, count: int = 16) -> tuple[np.ndarray, float]:
+def draw_cover(model: Model, temperature: float, palette: Palette, count: int = 16) -> tuple[np.ndarray, float]:
     """Draw artworks of the first seeds, and measure the seconds that each of `count` took."""
     began = time.perf_counter()
-    artworks = to_arrays(model.sample(range(1, count + 1), temperature=temperature), model.levels)
+    artworks = temperature_range.draw_in_parts(model, range(1, count + 1), temperature, palette)
     seconds = (time.perf_counter() - began) / count
     return artworks[:COVER_ARTWORKS], seconds
 
@@ -139,12 +153,12 @@ def _temperature_range(
     """Return the temperatures between which the model works, compared with its training data."""
     some = learn.select(slice(COMPARED_ARTWORKS))
     if isinstance(some, TrainingExamples):
-        learned = list(to_arrays(some.x, model.levels))
+        learned = list(to_arrays(some.x, model.levels, config.palette))
     else:
         learned = [sound_of_levels(x, model.levels) for x in some.x]
     return temperature_range.measure_range(
         lambda temperature: temperature_range.draw_works(
-            model, temperature, config.sample_rate, config.opening_temperature
+            model, temperature, config.palette, config.sample_rate, config.opening_temperature
         ),
         config.temperature,
         learned,
@@ -155,7 +169,7 @@ def _card(
     run: TrainingRun,
     model: Model,
     figures: Sequence[evaluation.Figure],
-    count: int,
+    directions: tuple[str, ...],
     classes: tuple[str, ...],
     seconds: float,
 ) -> Card:
@@ -176,6 +190,7 @@ def _card(
         shown_smooth=config.shown_smooth,
         shape=config.shape,
         levels=config.levels,
+        palette=config.palette,
         sample_rate=config.sample_rate,
         recipe=fields,
         training_data=config.training_data,
@@ -190,7 +205,7 @@ def _card(
         temperature=config.temperature,
         opening_temperature=config.opening_temperature,
         scales=scale_names(model.scales),
-        directions=tuple(str(i + 1) for i in range(count)),
+        directions=directions,
         classes=classes,
         label_columns=config.label_columns,
         preparation=config.preparation,

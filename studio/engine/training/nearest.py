@@ -5,6 +5,10 @@ waves of their samples. It is given in shares of the usual distance: the median 
 training artworks. Of a PixelCNN++ that learned eight emoji by heart, copies lie below 0.36 and all other samples above
 0.8. Glow's samples of 3,300 flowers or 2,800 emoji lie above 0.7, and plain pictures in the mean colour above 0.6. One
 held-out flower in a hundred lies below 0.5, and one emoji in ten, whose other style was learned.
+
+Almost empty pictures are near to each other, whatever is in them. So a distance is never given in shares of more than
+√2 times the contrast of the artworks, the distance of two unlike ones in the same mean colour. The contrast is the root
+mean square difference from the own mean colour. Nearly uniform artworks resemble nothing.
 """
 
 from collections.abc import Generator
@@ -14,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from studio.engine.levels import TrainingExamples, to_arrays
+from studio.media.preparation import Palette
 from studio.wire.messages import Array
 
 BLOCKS = 8
@@ -24,7 +29,9 @@ MOST_HELD_OUT = 256
 """The most held-out artworks that give the usual distance."""
 LEAST_USUAL = 0.5 / 255
 """The least usual distance, in shares of the range of levels. Below it, all artworks look the same."""
-
+LEAST_CONTRAST = 0.01
+"""The contrast below which an artwork is nearly uniform, in shares of the range of levels. A white picture with a black
+line over a tenth of its width and a hundredth of its height has 0.005."""
 
 Found = tuple[Array, tuple[float, ...]]
 """The training artwork nearest to each sample, as the user sees it, and its distance in shares of the usual one."""
@@ -37,6 +44,7 @@ class NearestArtworks:
         learn: the training artworks
         held_out: artworks that the model never learns from
         levels: how many values an entry can have
+        palette: their colours, if they are no degrees of brightness
         mirrored: whether the model also learns from mirrored artworks
         turned: whether it learns from pictures in quarter turns
     """
@@ -46,6 +54,7 @@ class NearestArtworks:
         learn: TrainingExamples,
         held_out: TrainingExamples,
         levels: int,
+        palette: Palette = (),
         *,
         mirrored: bool = False,
         turned: bool = False,
@@ -53,6 +62,7 @@ class NearestArtworks:
         self._learn = learn
         self._held_out = held_out.select(slice(MOST_HELD_OUT))
         self._levels = levels
+        self._palette = palette
         self._mirrored = mirrored
         self._turned = turned
         self._learned: Tensor | None = None
@@ -70,8 +80,11 @@ class NearestArtworks:
         if self._usual < LEAST_USUAL:
             return None
         distance, index = yield from self._search(x)
-        nearest = to_arrays(self._learn.x[index], self._levels)
-        return nearest, tuple((distance / self._usual).tolist())
+        both = torch.stack((self._contrast(x), self._contrast(self._learn.x[index])))
+        contrast = both.amax(0)
+        shares = distance / (2**0.5 * contrast.clamp(min=LEAST_CONTRAST)).clamp(max=self._usual)
+        shares = torch.where(contrast < LEAST_CONTRAST, shares.clamp(min=1.0), shares)
+        return to_arrays(self._learn.x[index], self._levels, self._palette), tuple(shares.tolist())
 
     def _reduce_learned(self) -> Generator[None, None, Tensor]:
         size = max(1, STEP_ENTRIES // self._learn.x[0].numel())
@@ -110,9 +123,18 @@ class NearestArtworks:
             views = [view.rot90(turns, (-2, -1)) for view in views for turns in (range(4) if even else (0, 2))]
         return views
 
+    def _contrast(self, x: Tensor) -> Tensor:
+        """Return the root mean square difference of artworks from their own mean colours, (n,)."""
+        reduced = self._reduce(x)
+        channels = 1 if x.dim() == 2 else 3 if self._palette else x.shape[1]
+        return reduced.view(len(x), channels, -1).var(-1, correction=0).mean(1).sqrt()
+
     def _reduce(self, x: Tensor) -> Tensor:
         """Return what is compared of artworks `(n, *shape)`: (n, entries) from 0 to 1."""
-        values = x.cpu().float() / (self._levels - 1)
+        if self._palette:
+            values = torch.from_numpy(to_arrays(x, self._levels, self._palette)).permute(0, 3, 1, 2) / 255
+        else:
+            values = x.cpu().float() / (self._levels - 1)
         if values.dim() == 4 and min(values.shape[-2:]) > BLOCKS:
             values = adaptive_avg_pool2d(values, BLOCKS)
         return values.flatten(1)

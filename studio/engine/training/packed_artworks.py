@@ -19,6 +19,7 @@ from studio.media import dataset
 from studio.media.dataset import Dataset, ImportReport
 from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused
+from studio.media.preparation import Palette
 from studio.media.sounds.audio_dataset import RecordingDataset
 
 KEPT_FILES = 4
@@ -33,6 +34,7 @@ class _Metadata(msgspec.Struct, frozen=True, kw_only=True):
     report: ImportReport
     class_groups: tuple[tuple[str, ...], ...] = ()
     licence: str = ""
+    palette: Palette = ()
     are_recordings: bool = False
 
 
@@ -56,6 +58,7 @@ def pack_artworks(data: Dataset | RecordingDataset) -> bytes:
         report=data.report,
         class_groups=data.class_groups if isinstance(data, RecordingDataset) else (data.label_names,),
         licence="" if isinstance(data, RecordingDataset) else data.licence,
+        palette=() if isinstance(data, RecordingDataset) else data.palette,
         are_recordings=are_recordings,
     )
     return safetensors.numpy.save(arrays, {_KEY: msgspec.json.encode(metadata).decode()})
@@ -101,5 +104,12 @@ def _make_dataset(metadata: _Metadata, arrays: dict[str, Any]) -> Dataset | Reco
         return RecordingDataset(train, test, *labels, metadata.class_groups, metadata.report, metadata.name)
     names = metadata.class_groups[0]
     return dataset.Dataset(
-        arrays["train"], arrays["test"], *labels, names, metadata.report, metadata.name, metadata.licence
+        arrays["train"],
+        arrays["test"],
+        *labels,
+        names,
+        metadata.report,
+        metadata.name,
+        metadata.licence,
+        palette=metadata.palette,
     )

@@ -36,13 +36,14 @@ def make_pyramid(command: wire.MakePyramid, device: ComputeDevice) -> EventSteps
     model = loaded.model
     data = yield from without_reports(load_data(Path(command.source), model.shape, 0, (), base.card.preparation))
     learned, held_out = _pictures(data, command.label)
-    test = TrainingExamples(to_levels(held_out, model.shape, model.levels)).to(device.torch_device)
+    test = TrainingExamples(to_levels(held_out, model.shape, model.levels, ())).to(device.torch_device)
     figures = yield from with_progress(command.job, evaluation.measure_figures_in_steps(model, test, batch=8))
     spread = yield from with_progress(command.job, evaluation.measure_spread(model, test))
-    cover, seconds = model_export.draw_cover(model, described.temperature)
-    known = to_arrays(to_levels(learned[: model_export.COMPARED_ARTWORKS], model.shape, model.levels), model.levels)
+    cover, seconds = model_export.draw_cover(model, described.temperature, ())
+    some = to_levels(learned[: model_export.COMPARED_ARTWORKS], model.shape, model.levels, ())
+    known = to_arrays(some, model.levels, ())
     works = temperature_range.measure_range(
-        lambda temperature: temperature_range.draw_works(model, temperature), described.temperature, list(known)
+        lambda temperature: temperature_range.draw_works(model, temperature, ()), described.temperature, list(known)
     )
     rounded = tuple((metric, round(value, 4), exact) for metric, value, exact in figures)
     metric, value, exact = rounded[0]
@@ -72,6 +73,8 @@ def _card(command: wire.MakePyramid, base: InstalledModel, details: InstalledMod
         raise BadModel(f'"{details.card.title}" is no upsampler. Train one with `studio train --upsampler`.')
     if base.card.role == "upsampler" or base.card.pyramid is not None or base.card.medium != "picture":
         raise BadModel(f'"{base.card.title}" cannot be the base of a pyramid. Choose a model of small pictures.')
+    if base.card.palette:
+        raise BadModel(f'"{base.card.title}" has a palette, and details need degrees of brightness. Choose another.')
     return msgspec.structs.replace(
         base.card,
         name=command.name,

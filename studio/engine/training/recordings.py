@@ -1,7 +1,7 @@
 """Hold whole sounds: train on random cuts, evaluate from the first sample to the last."""
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -267,17 +267,18 @@ def to_training_recordings(
         raise DoesNotFit(
             f'the recipe needs {_class_counts_text(wanted)}, but "{data.name}" has {_class_counts_text(known)}'
         )
-    sides = ((data.train, data.train_labels), (data.test, data.test_labels))
-    learn, test = (
-        TrainingRecordings(
-            tuple(levels_of_sound(np.asarray(x), model.levels) for x in waves),
-            None if c is None else torch.from_numpy(c),
-        )
-        for waves, c in sides
-    )
-    if varied:
-        learn = replace(learn, waves=tuple(torch.from_numpy(np.array(wave)) for wave in data.train))
-    return learn, test
+    classes = [None if c is None else torch.from_numpy(c) for c in (data.train_labels, data.test_labels)]
+    learn = recordings_in_levels(data.train, classes[0], model.levels, varied=varied)
+    return learn, recordings_in_levels(data.test, classes[1], model.levels)
+
+
+def recordings_in_levels(
+    waves: Sequence[np.ndarray], classes: Tensor | None, levels: int, *, varied: bool = False
+) -> TrainingRecordings:
+    """Return sounds (samples,) int16 of classes (n,) in levels. `varied`: whether they will be varied."""
+    x = tuple(levels_of_sound(np.asarray(wave), levels) for wave in waves)
+    kept = tuple(torch.from_numpy(np.array(wave)) for wave in waves) if varied else ()
+    return TrainingRecordings(x, classes, kept)
 
 
 def with_signals(sounds: TrainingRecordings, follow: FollowedSignal) -> Generator[None, None, TrainingRecordings]:

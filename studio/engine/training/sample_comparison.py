@@ -9,14 +9,14 @@ from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import DecodingStep
 from studio.engine.events import EventSteps, with_progress
 from studio.engine.generation.picture_job import GROUP_SIZE
-from studio.engine.generation.sampling import LoadedModel, ModelCache, recording_temperatures
-from studio.engine.levels import TrainingExamples, to_arrays
-from studio.engine.training.jobs import training_and_test
+from studio.engine.generation.sampling import LoadedModel, ModelCache, arrays_of_levels, recording_temperatures
+from studio.engine.levels import TrainingExamples
 from studio.engine.training.loading import load_data, without_reports
 from studio.engine.training.nearest import NearestArtworks
 from studio.engine.training.nearest_sounds import NearestRecordings
 from studio.engine.training.previews import SOUND_SECONDS
 from studio.engine.training.recordings import TrainingRecordings
+from studio.engine.training.splits import training_and_test
 from studio.library.card import Card
 from studio.media.pictures.image import FileRefused
 from studio.wire import messages as wire
@@ -31,15 +31,15 @@ def compare_samples(command: wire.CompareSamples, model_cache: ModelCache) -> Ev
     loaded = model_cache.get_model(command.model)
     card = loaded.card
     source = Path(command.source)
-    loading = load_data(source, card.shape, card.sample_rate, card.label_columns, card.preparation)
+    loading = load_data(source, card.shown_shape, card.sample_rate, card.label_columns, card.preparation)
     data = yield from without_reports(loading)
-    learned, held_out = training_and_test(data, loaded.model)
+    learned, held_out = training_and_test(data, loaded.model, card.palette)
     nearest = _search(card, learned, held_out)
     x = yield from with_progress(command.job, _draw(loaded, command.seeds, command.temperature))
     found = yield from nearest.find(x)
     if found is None:
         raise FileRefused(source.name, "all its artworks look the same", "Nothing can be said about copies.")
-    drawn = to_arrays(x, loaded.model.levels)
+    drawn = arrays_of_levels(loaded, x)
     artworks, distances = found
     yield wire.SamplesCompared(job=command.job, step=card.steps, samples=drawn, nearest=artworks, distances=distances)
 
@@ -51,7 +51,7 @@ def _search(
         return NearestRecordings(learned, held_out, card.levels, card.sample_rate, _samples_drawn(card))
     assert isinstance(learned, TrainingExamples), "both sides are of one kind"
     assert isinstance(held_out, TrainingExamples), "both sides are of one kind"
-    return NearestArtworks(learned, held_out, card.levels, mirrored=True)
+    return NearestArtworks(learned, held_out, card.levels, card.palette, mirrored=True)
 
 
 def _samples_drawn(card: Card) -> int:

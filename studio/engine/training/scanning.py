@@ -20,7 +20,7 @@ from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused
 from studio.media.preparation import AS_USUAL, Preparation
 from studio.media.preparing import THUMBNAIL, FilePreparer
-from studio.media.shards import find_shards, list_source, scan_source
+from studio.media.shards import Opening, find_shards, list_source, scan_source
 from studio.media.similarity import LikenessIndex
 from studio.wire import messages as wire
 
@@ -111,7 +111,7 @@ def scan_folder(command: wire.ScanFolder) -> EventSteps:
 
 def _scan_files(command: wire.ScanFolder, scan: FolderScan, preparer: FilePreparer, cache: ArtworkCache) -> EventSteps:
     source = Path(command.source)
-    opening = dataset.Opening(find_shards(source))
+    opening = Opening(find_shards(source))
     counts = FolderCounts(_medium(preparer))
     folders = dataset.class_folders(source) if find_shards(source) is None else ()
     if preparer.preparation.folders_as_classes:

@@ -41,6 +41,8 @@ class RunProgress:
     """The number of held-out figures that were measured since the best one."""
     parts: int = 1
     """In how many parts a batch is computed, because memory is short."""
+    stream: dict[str, Any] | None = None
+    """The place in the shards that it learns from as a stream, if it does: `shard_blocks.StreamPlace`."""
 
 
 class TrainingDiverged(RuntimeError):
@@ -71,7 +73,8 @@ class TrainingRun:
         self.process_group: ProcessGroup = current_process_group() if resumes else ProcessGroup()
         torch.manual_seed(config.plan.seed)
         try:
-            self.model = config.recipe.build(config.shape, config.levels).to(device)
+            model = zoo.build_model(config.recipe, config.shape, config.levels, indexed=config.indexed)
+            self.model = model.to(device)
         except ValueError as error:
             raise BadTrainingConfig(f"{error}.") from None
         self.has_start_weights = start_weights is not None
@@ -80,7 +83,12 @@ class TrainingRun:
         zoo.channels_last(self.model)
         self.average: Model = copy.deepcopy(self.model).eval()
         plan = config.plan
-        self.optimiser = torch.optim.AdamW(self.model.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
+        self.optimiser = torch.optim.AdamW(
+            self.model.parameters(),
+            plan.learning_rate,
+            weight_decay=plan.weight_decay,
+            fused=True if device.type == "cpu" else None,  # all of torch's steps in one; others are in one already
+        )
         self.progress = RunProgress()
         self._saved_step = 0
         self.ends_early = False
@@ -100,20 +108,16 @@ class TrainingRun:
         saved = msgspec.convert(state["config"]["recipe"], zoo.Recipe)
         old = state["config"]
         new = self.config
-        begun = (saved, tuple(old["shape"]), old.get("levels", 256), old.get("sample_rate", 0))
-        if begun != (new.recipe, new.shape, new.levels, new.sample_rate):
+        palette = tuple(map(tuple, old.get("palette", ())))
+        begun = (saved, tuple(old["shape"]), old.get("levels", 256), old.get("sample_rate", 0), palette)
+        if begun != (new.recipe, new.shape, new.levels, new.sample_rate, new.palette):
             raise BadTrainingConfig(
                 f'"{self.folder.name}" was started with other settings and was left unchanged. '
                 "Use the same settings, or another name"
             )
         for prefix, model in (("model.", self.model), ("average.", self.average)):
             model.load_state_dict({k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)})
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in tensors.items():
-            if key.startswith("optimiser."):
-                _, index, name = key.split(".")
-                moments.setdefault(int(index), {})[name] = tensor
-        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": self._moments(tensors)})
         gradients.restore_random_state(tensors, self.device)
         self.progress = RunProgress(**state["progress"])
         self._saved_step = self.progress.step
@@ -123,6 +127,22 @@ class TrainingRun:
                 f"The last save was damaged. The one before is used, so it continues from step {self.progress.step:,}."
             )
         return True
+
+    def _moments(self, tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+        """Return the optimiser's state of each parameter from the tensors of a checkpoint.
+
+        Each moment gets the layout of its parameter: the optimiser reads both in the order of their memory.
+        """
+        parameters = list(self.model.parameters())
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            if key.startswith("optimiser."):
+                _, index, name = key.split(".")
+                like = parameters[int(index)].detach()
+                if tensor.shape == like.shape:
+                    tensor = torch.empty_like(like).copy_(tensor)
+                moments.setdefault(int(index), {})[name] = tensor
+        return moments
 
     def save_checkpoint(self, *, best: bool = False) -> None:
         """Save everything as a checkpoint; `best` saves the average alone, as the best so far.

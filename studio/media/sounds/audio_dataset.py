@@ -20,7 +20,6 @@ import numpy as np
 from studio.media import decoder
 from studio.media.dataset import (
     ImportReport,
-    Opening,
     ReportGatherer,
     TooFewArtworks,
     find_classes,
@@ -32,7 +31,7 @@ from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused, read_bytes
 from studio.media.preparation import AS_USUAL, Preparation
 from studio.media.preparing import FilePreparer, check_recording, damage, to_int16
-from studio.media.shards import ShardList, find_shards, scan_source
+from studio.media.shards import Opening, ShardList, find_shards, scan_source
 from studio.media.sounds.audio_file import Recording
 
 _ROWS = 200_000

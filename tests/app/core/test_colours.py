@@ -46,9 +46,9 @@ def test_a_grey_picture_gets_a_grey() -> None:
 def test_an_imposed_colour_is_a_level_of_the_model(levels: int) -> None:
     drawn = {(level * 255 + (levels - 1) // 2) // (levels - 1) for level in range(levels)}
     for value in range(0, 256, 5):
-        (near,) = colours.nearest_level_colour((value,), levels)
+        (near,) = colours.nearest_model_colour((value,), levels, ())
         assert near in drawn
-        assert colours.nearest_level_colour((near,), levels) == (near,)
+        assert colours.nearest_model_colour((near,), levels, ()) == (near,)
 
 
 def test_the_commonest_colours_come_first() -> None:

@@ -39,6 +39,33 @@ def test_a_canvas_forms_row_by_row_and_its_bits_are_computed(tiny_materials: str
     assert np.array_equal(alone[-1].pictures[0], last.pictures[1])
 
 
+def test_the_map_of_a_canvas_has_its_size_and_its_bits(tiny_materials: str) -> None:
+    jobs = JobStarter(CPU)
+    command = wire.Sample(job="a", model=tiny_materials, seeds=(3,), label=1, canvas_size=(70, 30))
+    *_, drawn = jobs.start(command)
+    assert isinstance(drawn, wire.PicturesPreview)
+    *_, scored = jobs.start(wire.Score(job="b", model=tiny_materials, picture=drawn.pictures[0], label=1))
+    assert isinstance(scored, wire.Scored)
+    assert scored.bits.shape == (70, 30)
+    assert drawn.log_prob is not None
+    assert scored.log_prob == pytest.approx(drawn.log_prob[0], rel=1e-4)
+
+
+def test_a_seamless_canvas_ends_with_its_seams(tiny_materials: str, ask: Ask) -> None:
+    events = ask(wire.Sample(job="a", model=tiny_materials, seeds=(3,), canvas_size=(30, 28), seamless=True))
+    assert events[-1].done == events[-1].total > 31
+    assert events[-1].pictures.shape == (1, 30, 28, 1)
+    assert not np.array_equal(events[-1].pictures, next(e.pictures for e in events if e.done >= 30))
+
+
+def test_a_sharpened_canvas_is_seamless_too(tiny_materials: str, ask: Ask) -> None:
+    fields = {"model": tiny_materials, "seeds": (3,), "label": 1, "canvas_size": (28, 28), "seamless": True}
+    for sharpened in ({"guidance": 1.0}, {"top_p": 0.8}):
+        events = ask(wire.Sample(job="a", **fields, **sharpened))  # type: ignore[arg-type]
+        assert events[-1].done == events[-1].total
+        assert events[-1].log_prob is not None
+
+
 def test_large_canvases_are_drawn_a_few_at_a_time(
     tiny_materials: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,10 +80,7 @@ def test_a_picture_grows_around_pixels_that_are_kept(tiny_materials: str, ask: A
     free = np.ones((14, 18), np.uint8)
     canvas[:9, :7] = own
     free[:9, :7] = 0
-    command = wire.Inpaint(
-        job="a", model=tiny_materials, seeds=(1, 2), label=0, picture=canvas, mask=free, canvas_size=(14, 18)
-    )
-    last = ask(command)[-1]
+    last = ask(wire.Inpaint(job="a", model=tiny_materials, seeds=(1, 2), label=0, picture=canvas, mask=free))[-1]
     assert np.array_equal(last.pictures[:, :9, :7], np.stack([own, own]))
     assert not np.array_equal(last.pictures[0], last.pictures[1])
     assert last.following_log_prob is not None, "kept rows follow the first pixel beside them"
@@ -87,5 +111,7 @@ def test_a_model_with_borders_and_a_mixture_keep_their_size(
         ask(wire.Sample(job="a", model=tiny_pixels, seeds=(1,), canvas_size=(20, 20)))
     with pytest.raises(DoesNotFit, match="in a mixture"):
         ask(wire.Sample(job="a", model=tiny_pixels, second_model=tiny_others, seeds=(1,), canvas_size=(20, 20)))
-    with pytest.raises(DoesNotFit, match="5 pixels a side or more"):
+    with pytest.raises(DoesNotFit, match="26 pixels a side or more"):
         ask(wire.Sample(job="a", model=tiny_materials, seeds=(1,), canvas_size=(20, 3), seamless=True))
+    with pytest.raises(DoesNotFit, match="the picture is 3 × 1025, but a side has at most 1,024 pixels"):
+        ask(wire.Score(job="a", model=tiny_materials, picture=np.zeros((1025, 3, 1), np.uint8)))

@@ -214,7 +214,9 @@ def test_training_bits_are_drawn_once_with_the_greys_as_probabilities() -> None:
     assert torch.equal(bits, dequantised_levels(ramp, (1, 1, 256), 0))
     assert not torch.equal(bits, dequantised_levels(ramp, (1, 1, 256), 1))
     black_and_white = np.where(ramp > 90, 255, 0).astype(np.uint8)
-    assert torch.equal(dequantised_levels(black_and_white, (1, 1, 256), 0), to_levels(black_and_white, (1, 1, 256), 2))
+    assert torch.equal(
+        dequantised_levels(black_and_white, (1, 1, 256), 0), to_levels(black_and_white, (1, 1, 256), 2, ())
+    )
 
 
 def test_the_settings_of_a_stream_are_checked(pack: Path) -> None:

@@ -25,18 +25,18 @@ CPU = ComputeDevice(torch.device("cpu"), "Processor, 1 thread", 1, has_bf16=Fals
 @pytest.mark.parametrize("levels", [2, 256, 1024, 4096, 65536])
 def test_every_level_of_a_sound_converts_back(levels: int) -> None:
     x = torch.arange(levels, dtype=torch.int32)[None]
-    sounds = to_arrays(x, levels)
+    sounds = to_arrays(x, levels, ())
     assert sounds.dtype == np.int16
-    assert torch.equal(to_levels(sounds, (levels,), levels), x)
+    assert torch.equal(to_levels(sounds, (levels,), levels, ()), x)
 
 
 @pytest.mark.parametrize("levels", [2, 16, 32, 256])
 def test_every_level_of_a_picture_converts_back(levels: int) -> None:
     x = torch.arange(levels, dtype=torch.uint8).view(1, 1, 1, -1)
-    pictures = to_arrays(x, levels)
+    pictures = to_arrays(x, levels, ())
     assert int(pictures.min()) == 0
     assert int(pictures.max()) == 255
-    assert torch.equal(to_levels(pictures, (1, 1, levels), levels), x)
+    assert torch.equal(to_levels(pictures, (1, 1, levels), levels, ()), x)
 
 
 def test_a_model_of_waves_says_so_and_draws_them(tiny_waves: str) -> None:

@@ -122,6 +122,36 @@ def test_any_flipped_bit_in_a_run_is_noticed_and_the_checkpoint_before_is_used(t
     assert steps[5] >= 30 and set(steps) == {5, 6}
 
 
+def test_any_flipped_bit_in_the_manifest_of_a_short_run_costs_nothing(tmp_path: Path) -> None:
+    """A run of less than a minute has a single checkpoint, so none before it can be used."""
+    (tmp_path / "checkpoints").mkdir()
+    checkpoint.add_checkpoint(tmp_path, {"model.w": torch.arange(4.0)}, {"step": 3})
+    whole = manifest(tmp_path).read_bytes()
+    for bit in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        manifest(tmp_path).write_bytes(damaged)
+        found = checkpoint.load_newest(tmp_path)
+        assert found is not None and found[1] == {"step": 3}, damaged
+        assert found[0]["model.w"].tolist() == [0, 1, 2, 3]
+
+
+def test_any_flipped_bit_in_a_checkpoint_is_noticed_even_without_a_manifest(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    checkpoint.add_checkpoint(tmp_path, {"model.w": torch.arange(4.0)}, {"step": 3})
+    manifest(tmp_path).unlink()
+    path = tmp_path / "checkpoints" / "step-00000003.safetensors"
+    whole = path.read_bytes()
+    for bit in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        found = checkpoint.load_newest(tmp_path)
+        assert found is None or (found[1], found[0]["model.w"].tolist()) == ({"step": 3}, [0, 1, 2, 3]), bit
+    path.write_bytes(whole)
+    assert checkpoint.load_newest(tmp_path) is not None
+
+
 def test_the_user_is_told_that_the_last_save_was_damaged(tmp_path: Path) -> None:
     config = make_config(save_every_seconds=1e-9, steps=6)
     run = new_run(tmp_path, config)

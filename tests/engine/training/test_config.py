@@ -7,11 +7,14 @@ import pytest
 
 from studio.engine.training.config import BadTrainingConfig, config_for_data, config_from_json
 from studio.library import models
+from tests.shipped import recipe_of
 
 ROOT = Path(__file__).parents[3]
+RECIPES = ROOT / "models" / "recipes"
+TRAININGS = sorted(path for path in RECIPES.rglob("*.json") if path.parent.name != "pyramids")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "models" / "recipes").rglob("*.json")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", TRAININGS, ids=lambda p: p.stem)
 def test_the_shipped_recipes_can_be_run_again(path: Path) -> None:
     found = config_from_json(path.read_bytes())
     assert found.name == path.stem
@@ -39,8 +42,14 @@ def test_the_users_settings_are_checked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", sorted((ROOT / "models").glob("*.safetensors")), ids=lambda path: path.stem)
 def test_a_shipped_card_agrees_with_its_recipe(file: Path) -> None:
-    config = config_from_json((ROOT / "models" / "recipes" / f"{file.stem}.json").read_bytes())
     card = models.find_model(str(file)).card
+    assert (card.group_heading == "Studies") == ("MNIST" in card.training_data)
+    if card.pyramid is not None:
+        pyramid = recipe_of(card)
+        upsampler = models.find_model(pyramid["upsampler"])
+        assert (card.name, card.title) == (pyramid["name"], pyramid["title"])
+        assert (card.pyramid.upsampler, card.pyramid.upsampler_hash) == (upsampler.card.name, upsampler.file_hash)
+        return
+    config = config_from_json((ROOT / "models" / "recipes" / f"{file.stem}.json").read_bytes())
     for field in ("name", "title", "licence", "group", "shown_smooth", "temperature", "levels", "sample_rate"):
         assert getattr(card, field) == getattr(config, field), field
-    assert (card.group_heading == "Studies") == ("MNIST" in card.training_data)

@@ -19,6 +19,7 @@ from studio.engine.events import result_of
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import evaluation
 from studio.engine.training.recordings import TrainingRecordings, bits_per_sample
+from studio.zoo.maf import MAF
 from studio.zoo.wavenet import WaveNet
 
 FINE = 65_536
@@ -159,6 +160,23 @@ def test_a_model_of_levels_and_two_classes_has_a_mixture_figure(most: int, monke
         "bits per dimension": (pytest.approx(price, abs=TOLERANCE), exact),
         "bits per dimension given its kind": (pytest.approx(3.0, abs=TOLERANCE), True),
     }
+
+
+def test_a_flow_of_too_many_classes_has_a_bound_instead_of_the_mixture(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(1)
+    model = MAF(layers=1, hidden=(8,), classes=4).build((1, 2, 2))
+    for parameter in model.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    model.eval()
+    known = TrainingExamples(torch.randint(0, 256, (6, 1, 2, 2), dtype=torch.uint8), torch.arange(6) % 4)
+    (_, whole), (_, given), (_, (_, exact)) = figures(model, known).items()
+    assert exact
+    monkeypatch.setattr(evaluation, "MAX_FLOW_CLASS_PRICES", 95)  # they are 6 artworks, 4 classes and 4 draws
+    (_, bound), (_, same), (_, (_, exact)) = figures(model, known).items()
+    assert not exact
+    assert same == given
+    assert bound[0] == pytest.approx(given[0] + 2 / 4)
+    assert bound[0] > whole[0]
 
 
 def test_the_figure_of_artworks_unlike_the_training_data_is_last() -> None:

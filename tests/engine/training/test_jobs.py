@@ -19,8 +19,9 @@ from studio.engine.jobs import JobStarter
 from studio.engine.levels import DoesNotFit, TrainingExamples
 from studio.engine.training import run_lock
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_to_dict
-from studio.engine.training.jobs import OtherArtworks, split_validation
+from studio.engine.training.jobs import OtherArtworks
 from studio.engine.training.recordings import TrainingRecordings
+from studio.engine.training.splits import split_validation
 from studio.library import models
 from studio.media.dataset import MIN_LEARNED
 from studio.media.pictures.image import FileRefused

@@ -46,7 +46,7 @@ def test_the_card_says_how_long_each_of_sixteen_artworks_took(monkeypatch: pytes
         name="timed", title="Timed", subject="Noise", training_data="noise", licence="CC0 1.0", shape=(1, 4, 4),
         recipe=zoo.nice.NICE(depth=1, width=8), plan=TrainingPlan(steps=1),
     )  # fmt: skip
-    cover, seconds = model_export.draw_cover(config.recipe.build(config.shape).eval(), config.temperature)
+    cover, seconds = model_export.draw_cover(config.recipe.build(config.shape).eval(), config.temperature, ())
     assert cover.shape == (9, 4, 4, 1)
     assert seconds == 0.5
 

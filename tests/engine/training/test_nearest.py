@@ -57,6 +57,38 @@ def test_held_out_pictures_are_not_called_copies(pictures: tuple[TrainingExample
     assert min(distances) > COPIED_DISTANCE and np.median(distances) == pytest.approx(1.0)
 
 
+def sketches(count: int, seed: int) -> torch.Tensor:
+    """Return white pictures (count, 3, 32, 32); every fourth is almost empty, the others have a few black lines."""
+    random = np.random.default_rng(seed)
+    x = np.full((count, 3, 32, 32), 255, np.uint8)
+    for number, sketch in enumerate(x):
+        for _ in range(1 if number % 4 == 0 else 7):
+            row, column = random.integers(0, 24, 2)
+            length = 4 if number % 4 == 0 else 24
+            sketch[:, row : row + (1 if number % 4 == 0 else 4), column : column + length] = random.integers(0, 60)
+    return torch.from_numpy(x)
+
+
+def test_almost_empty_pictures_accuse_nobody_but_are_found_if_they_are_copied() -> None:
+    learn, held_out = TrainingExamples(sketches(80, 0)), TrainingExamples(sketches(20, 1))
+    white = torch.full((1, 3, 32, 32), 255, dtype=torch.uint8)
+    grain = noisy(white, 3)
+    line = white.clone()
+    line[:, :, 30, 28:] = 0
+    samples = torch.cat((white, grain, line, learn.x[[4, 5]]))
+    _, distances = found_by(NearestArtworks(learn, held_out, 256).find(samples))
+    assert [distance < COPIED_DISTANCE for distance in distances] == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_uniform_pictures_accuse_nobody(pictures: tuple[TrainingExamples, TrainingExamples], grey: int) -> None:
+    learn, held_out = pictures
+    plain = torch.full((1, 3, 16, 16), grey, dtype=torch.uint8)
+    with_plain = TrainingExamples(torch.cat((learn.x, plain)))
+    _, distances = found_by(NearestArtworks(with_plain, held_out, 256).find(plain))
+    assert distances == (1.0,)
+
+
 @pytest.mark.parametrize(("mirrored", "turned"), [(True, False), (False, True)])
 def test_a_copy_is_found_in_every_position_in_which_it_was_learned(
     pictures: tuple[TrainingExamples, TrainingExamples], mirrored: bool, turned: bool
@@ -123,3 +155,25 @@ def test_silence_copies_nothing() -> None:
     x = levels_of_sound(np.zeros((1, LENGTH), np.int16), 256)
     nearest, distances = found_by(search.find(x))
     assert distances[0] > COPIED_DISTANCE and nearest.shape == (1, LENGTH)
+
+
+def test_no_step_transforms_more_than_two_seconds_of_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step must not take more than 20 ms on a slow computer; transforms take most of the time."""
+    transformed = [0]
+
+    def count(name: str) -> None:
+        transform = getattr(np.fft, name)
+
+        def counted(x: np.ndarray, n: int | None = None) -> np.ndarray:
+            transformed[-1] += n or len(x)
+            return transform(x, n)
+
+        monkeypatch.setattr(np.fft, name, counted)
+
+    count("rfft")
+    count("irfft")
+    search = NearestRecordings(recordings(strokes(12, 1)), recordings(strokes(9, 3)), 256, RATE, LENGTH)
+    x = torch.stack([levels_of_sound(sound, 256) for sound in strokes(3, 6)])
+    for _ in search.find(x):
+        transformed.append(0)
+    assert len(transformed) > 40 and 0 < max(transformed) <= 2 * 16_000 * 1.1

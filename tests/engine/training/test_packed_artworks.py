@@ -9,8 +9,8 @@ from PIL import Image
 
 from studio.engine.events import result_of
 from studio.engine.training import packed_artworks
-from studio.engine.training.jobs import hash_training_data
 from studio.engine.training.loading import TrainingData, load_data
+from studio.engine.training.splits import hash_training_data
 from studio.media.pictures.image import FileRefused
 from studio.media.preparation import AS_USUAL, Preparation
 

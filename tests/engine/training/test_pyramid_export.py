@@ -15,8 +15,8 @@ from studio.engine.generation import encoding, inpainting, sampling
 from studio.engine.generation.sampling import ModelCache
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint
-from studio.engine.training.jobs import training_and_test
 from studio.engine.training.pyramid_export import make_pyramid
+from studio.engine.training.splits import training_and_test
 from studio.library import models
 from studio.media.dataset import load_dataset
 from studio.media.pictures.image import FileRefused
@@ -158,7 +158,7 @@ def test_classes_of_the_data_are_not_taken_for_those_of_the_base(pack: Path) -> 
     """The data of a pyramid may show other classes than those from which its base learned."""
     base = zoo.gated_pixelcnn.GatedPixelCNN(width=8, layers=2, size=3, head=8, classes=5).build((1, 8, 8), 16)
     model = Pyramid(base, zoo.upsampler.Upsampler(width=8, shared=1).build((1, 32, 32), 16))
-    for each in training_and_test(load_dataset(pack, model.shape), model):
+    for each in training_and_test(load_dataset(pack, model.shape), model, ()):
         assert isinstance(each, TrainingExamples)
         assert each.c is None
 
@@ -166,7 +166,7 @@ def test_classes_of_the_data_are_not_taken_for_those_of_the_base(pack: Path) -> 
 def test_one_class_of_the_data_may_be_measured(
     tiny_pixels: str, tiny_upsampler: str, pack: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    parts = ["pyramid", tiny_pixels, tiny_upsampler, str(pack), "--only", "even"]
+    parts = ["pyramid", str(pack), "--base", tiny_pixels, "--upsampler", tiny_upsampler, "--only", "even"]
     assert cli.main([*parts, "--name", "even-rings", "--title", "Even rings"]) == 0
     assert "bits per dimension, exact" in capsys.readouterr().out
     assert models.find_model("even-rings").card.title == "Even rings"
@@ -176,3 +176,22 @@ def test_one_class_of_the_data_may_be_measured(
     )
     with pytest.raises(FileRefused, match='has no class "round"'):
         list(make_pyramid(made, choose_device("cpu")))
+
+
+def test_a_recipe_makes_the_same_pyramid_as_the_options(
+    tiny_pixels: str, tiny_upsampler: str, pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "large.json"
+    recipe.write_text(f'{{"name": "large", "base": "{tiny_pixels}", "upsampler": "{tiny_upsampler}", "only": "even"}}')
+    assert cli.main(["pyramid", str(pack), "--recipe", str(recipe)]) == 0
+    options = ["--base", tiny_pixels, "--upsampler", tiny_upsampler, "--only", "even", "--name", "other"]
+    assert cli.main(["pyramid", str(pack), *options]) == 0
+    one, other = models.find_model("large").card, models.find_model("other").card
+    assert (one.value, one.figures, one.bits_quantiles) == (other.value, other.figures, other.bits_quantiles)
+    assert cli.main(["pyramid", str(pack), "--recipe", str(recipe)]) == 2, "the name is taken now"
+    recipe.write_text('{"name": "large", "base": "b", "upsampler": "u", "width": 3}')
+    capsys.readouterr()
+    assert cli.main(["pyramid", str(pack), "--recipe", str(recipe)]) == 2
+    assert '"large.json" is no recipe of a pyramid: Object contains unknown field `width`' in capsys.readouterr().err
+    assert cli.main(["pyramid", str(pack), "--name", "third", "--base", "b"]) == 2
+    assert "Add --upsampler, or give a recipe." in capsys.readouterr().err

@@ -17,10 +17,11 @@ from studio.engine.jobs import JobStarter
 from studio.engine.training.config import TrainingConfig, config_for_data, config_to_dict
 from studio.engine.training.findings import FolderCounts, find_out
 from studio.library import models
-from studio.media import dataset, decoder
+from studio.media import dataset, decoder, shards
 from studio.media.pictures.image import FileRefused
 from studio.wire import messages as wire
 from studio.wire.frames import decode, encode
+from tests.media.shard_files import picture, write_shard
 
 CPU = ComputeDevice(torch.device("cpu"), "Processor", 1, has_bf16=False)
 
@@ -368,3 +369,30 @@ def test_a_file_that_is_excluded_is_not_learned(folder: Path, studio_home: Path)
     assert outcomes["white.png"] == "left_out"
     (loaded,) = [event for event in events if isinstance(event, wire.DatasetLoaded)]
     assert loaded.used == 61
+
+
+def test_shards_are_examined_as_far_as_is_needed_to_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    members = [(f"{n}.{end}", data) for n in range(30) for end, data in (("png", picture(n)), ("cls", b"%d" % (n % 3)))]
+    write_shard(tmp_path / "shards/a.tar", [*members, ("31.png", picture(31)), ("31.txt", b"words")])
+    files, summed = scan(tmp_path / "shards", shape=(3, 8, 8))
+    assert (len(files), summed.used, summed.sub_folders) == (31, 31, 3)
+    assert "1 text is not learned." in [finding.sentence for finding in summed.findings]
+    monkeypatch.setattr(shards, "MAX_OPENED", 20)
+    files, summed = scan(tmp_path / "shards", preparation={"folders_as_classes": True}, shape=(3, 8, 8))
+    assert len(files) == summed.used == 20
+    assert dict(summed.classes) == {"0": 7, "1": 7, "2": 6}
+    sentence = "These are the first 20 files. Training reads the others as it learns."
+    assert sentence in [finding.sentence for finding in summed.findings]
+
+
+def test_pictures_in_shards_can_be_previewed_beside_their_originals(tmp_path: Path) -> None:
+    write_shard(tmp_path / "a.tar", [(f"{n}.png", picture(n, 24)) for n in range(6)])
+    config = config_for_data("cats", tmp_path / "a.tar", "glow", "tiny", (3, 8, 8))
+    (shown,) = ask(
+        wire.PreviewExamples(
+            job="p", source=str(tmp_path / "a.tar"), config=config_to_dict(config), count=3, originals=True
+        )
+    )
+    assert len(set(shown.names)) == 3 and all(name.startswith("a.tar") for name in shown.names)
+    assert [each.shape for each in shown.examples] == [(8, 8, 3)] * 3
+    assert [each.shape for each in shown.originals] == [(24, 24, 3)] * 3

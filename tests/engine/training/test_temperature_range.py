@@ -92,15 +92,15 @@ def test_the_card_of_a_trained_model_has_its_temperature_range(
 def test_a_recording_is_drawn_only_for_the_examined_length(trained_recordings_file: Path) -> None:
     found = models.find_model(str(trained_recordings_file))
     loaded = sampling.load_model(found, torch.device("cpu"))
-    works = temperature_range.draw_works(loaded.model, 0.8, found.card.sample_rate, found.card.opening_temperature)
+    works = temperature_range.draw_works(loaded.model, 0.8, (), found.card.sample_rate, found.card.opening_temperature)
     wanted = min(round(temperature_range.RECORDING_SECONDS * found.card.sample_rate), found.card.shape[0])
     assert {work.shape for work in works} == {(wanted,)}
 
 
 def test_a_hot_flow_saturates_and_its_range_ends_before(trained_file: Path, tmp_path: Path) -> None:
     loaded = sampling.load_model(models.find_model(str(trained_file)), torch.device("cpu"))
-    assert temperature_range.draw_works(loaded.model, 0.8)[0].shape == (8, 8, 3)
-    wild = temperature_range.draw_works(loaded.model, 400.0)
+    assert temperature_range.draw_works(loaded.model, 0.8, ())[0].shape == (8, 8, 3)
+    wild = temperature_range.draw_works(loaded.model, 400.0, ())
     assert sum(map(looks_saturated, wild)) > WORKS_PER_TEMPERATURE / 2, (
         "a flow of bounded scales that is hot enough draws black and white"
     )

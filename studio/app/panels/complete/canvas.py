@@ -14,19 +14,20 @@ from studio.app.core.messages import MessageButton, Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, State, Value, of_type
 from studio.app.core.undo import ChangeStep, UndoHistory
 from studio.app.files.importing import Importing, little_range_text
-from studio.app.files.opening import OpenedFile, to_model_shape
+from studio.app.files.opening import OpenedFile
 from studio.app.generation.parameters import Parameters
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.brush import BrushTools
 from studio.app.takes.selection import TakeSelection
 from studio.library import storage
+from studio.library.fitting import FittedPicture, fit_to_card
 from studio.library.models import InstalledModel
 from studio.library.storage import NotSaved
 from studio.media import decoder, export
 from studio.media.pictures.image import FileRefused, OpenedPicture, fit_to_shape, open_picture, read_bytes
 from studio.media.sounds.single_cycle import OpenedWave
-from studio.wire.messages import Array
+from studio.wire.messages import MAX_CANVAS_SIDE, Array
 
 
 class OriginalsCache(State):
@@ -105,6 +106,8 @@ class Canvas(State):
         """The picture to be completed, (height, width, channels) uint8 in the model's shape."""
         self.source: Value[str] = Value("", self)
         """The name of the picture."""
+        self.colour_note: Value[str] = Value("", self)
+        """How many pixels took another colour of the model's palette when it was opened; empty if none did."""
         self.picture_key = ""
         """The key by which the picture is kept; empty without a picture."""
         self.brush = BrushTools(change, history.begin_gesture, history.end_gesture, self)
@@ -118,6 +121,7 @@ class Canvas(State):
         self.fields = (
             Field("picture", lambda: self.picture_key, self._lay_picture),
             Field.of("source", self.source, str),
+            Field.of("colour_note", self.colour_note, str),
             *self.brush.fields,
         )
 
@@ -160,7 +164,7 @@ class Canvas(State):
         photo = self.importing.preview.get()
         if photo is not None:
             self.importing.cancel_preview()
-            self._set_picture(photo.model_input, photo.picture.name)
+            self._set_picture(photo.model_input, photo.picture.name, note=photo.note)
 
     def open_work(self, artwork: Artwork, any_model: bool = False) -> None:
         """Complete a picture of this program with the model that made it.
@@ -204,16 +208,16 @@ class Canvas(State):
                 f'"{picture.name}" is a wave, and only pictures can be completed. It is untouched.', "warn"
             )
             return
-        if trained.card.shape[0] == 1 and (np.ptp(picture.array[..., :3], -1) > 0).any():
+        if trained.card.shown_shape[0] == 1 and (np.ptp(picture.array[..., :3], -1) > 0).any():
             self._messages.show_message(
                 f'"{picture.name}" was turned to grey, because "{trained.card.title}" draws in grey. '
                 "Your file is untouched."
             )
-        if not _fits_model(picture, trained):
+        if not _takes_size(picture.array, trained) and not _fits_model(picture, trained):
             self.importing.show_preview(picture)
             self.picture_opened.emit()
             return
-        self._set_picture(to_model_shape(picture.array, trained), picture.name)
+        self._set_picture(picture.array, picture.name)
         if picture.narrow_range_note:
             stretch = partial(self._on_stretched, picture)
             self._messages.show_message(
@@ -224,14 +228,50 @@ class Canvas(State):
         """Replace the picture on the canvas by its stretched version. Mask and temperature map stay."""
         trained = self._model.get()
         if trained is not None:
-            key = self.originals.add_picture(_to_model_shape(picture.with_arrays_exchanged().array, trained))
-            self._change(f"stretch {picture.name}", picture=key)
+            fitted = _fit(picture.with_arrays_exchanged().array, trained)
+            key = self.originals.add_picture(fitted.array)
+            self._change(f"stretch {picture.name}", picture=key, colour_note=fitted.note)
 
-    def _set_picture(self, picture: Array, name: str, take: str | None = None) -> None:
+    @property
+    def canvas_size(self) -> tuple[int, int] | None:
+        """Return (height, width) of the picture if it does not have the model's own size."""
+        picture = self.picture.get()
+        trained = self._model.get()
+        if picture is None or trained is None or picture.shape[:2] == trained.card.picture_size:
+            return None
+        height, width = picture.shape[:2]
+        return height, width
+
+    def grow_picture(self, height: int, width: int) -> None:
+        """Add room below and at the right of the picture, and mark it as the hole."""
+        picture = self.picture.get()
+        if picture is None:
+            return
+        rows, columns, channels = picture.shape
+        if height < rows or width < columns or (height, width) == (rows, columns):
+            self._messages.show_message(
+                f"The picture has {columns} × {rows} pixels already. It is kept. Choose a larger size to grow it.",
+                "warn",
+                until=(self.picture.changed,),
+            )
+            return
+        grown = np.zeros((height, width, channels), np.uint8)
+        grown[:rows, :columns] = picture
+        mask = np.ones((height, width), bool)
+        mask[:rows, :columns] = False
+        key = self.originals.add_picture(grown)
+        self._change(f"grow to {width} × {height}", picture=key, mask=masks.pack_layer(mask), temperature_map="")
+
+    def _set_picture(self, picture: Array, name: str, take: str | None = None, note: str = "") -> None:
+        """Lay a picture on the canvas. `note` says what its colours became before it was handed in."""
         trained = self._model.get()
         if trained is not None:
-            key = self.originals.add_picture(_to_model_shape(picture, trained))
-            self._change(f"open {name}", picture=key, source=name, mask="", temperature_map="", current=take)
+            fitted = _fit(picture, trained)
+            key = self.originals.add_picture(fitted.array)
+            self._change(
+                f"open {name}", picture=key, source=name, colour_note=note or fitted.note, mask="", temperature_map="",
+                current=take,
+            )  # fmt: skip
             self.picture_opened.emit()
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
@@ -242,11 +282,17 @@ class Canvas(State):
         size = trained.card.picture_size
         if picture is None or size is None:
             return {}
+        fitted = _fit(picture, trained)
         mask, temperature = (
-            masks.resize_layer(layer.get(), size) for layer in (self.brush.mask, self.brush.temperature_map)
+            masks.resize_layer(layer.get(), fitted.array.shape[:2])
+            for layer in (self.brush.mask, self.brush.temperature_map)
         )
-        key = self.originals.add_picture(_to_model_shape(picture, trained))
-        return {"picture": key, "mask": masks.pack_layer(mask), "temperature_map": masks.pack_layer(temperature)}
+        return {
+            "picture": self.originals.add_picture(fitted.array),
+            "colour_note": fitted.note,
+            "mask": masks.pack_layer(mask),
+            "temperature_map": masks.pack_layer(temperature),
+        }
 
     def _lay_picture(self, key: str) -> None:
         """Show a picture by its key; none if its file is gone."""
@@ -265,10 +311,20 @@ def cannot_keep_text(trained: InstalledModel) -> str:
     return f'"{trained.card.title}" makes the whole picture at once. It cannot keep a part.'
 
 
-def _to_model_shape(picture: Array, trained: InstalledModel) -> Array:
-    """Return a picture in the size and channels of a model."""
-    channels, height, width = trained.card.shape
-    return fit_to_shape(picture, (channels, height, width))
+def _fit(picture: Array, trained: InstalledModel) -> FittedPicture:
+    """Fit a picture to a model.
+
+    A model without borders takes it as it is, and its pixels stay: only the model sees them in its own levels.
+    """
+    if not _takes_size(picture, trained):
+        return fit_to_card(picture, trained.card)
+    height, width = picture.shape[:2]
+    return FittedPicture(fit_to_shape(picture, (trained.card.shown_shape[0], height, width)), "")
+
+
+def _takes_size(picture: Array, trained: InstalledModel) -> bool:
+    """Return whether a model can complete a picture in the size that it has."""
+    return trained.card.draws_any_size and max(picture.shape[:2]) <= MAX_CANVAS_SIDE
 
 
 def _fits_model(picture: OpenedPicture, trained: InstalledModel) -> bool:

@@ -37,8 +37,13 @@ class CompletionEncoder(State):
         self._request.lost.connect(self._show_loss)
 
     def encode(self, completions: Sequence[Artwork], on_encoded: OnEncoded) -> None:
-        """Encode completions, then call `on_encoded` with artworks that can be made again."""
-        if completions:
+        """Encode completions, then call `on_encoded` with artworks that can be made again.
+
+        Pictures of another size than the model's have no latent, so they are passed on as they are.
+        """
+        if completions and completions[0].work.canvas_size is not None:
+            on_encoded(list(completions))
+        elif completions:
             self._requests.append((list(completions), on_encoded))
             for _ in completions:
                 self._request.ask(self._question)

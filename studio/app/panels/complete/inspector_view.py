@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from studio.app.core.text import format_bits, group_digits
 from studio.app.files.export_view import ExportSection
 from studio.app.files.import_view import ImportSection
+from studio.app.generation.canvas_settings_view import CanvasSizeRow
 from studio.app.generation.parameters import safe_temperatures
 from studio.app.generation.parameters_view import ParametersForm
 from studio.app.maps.overlay_view import MapOverlay
@@ -28,8 +29,10 @@ class CompleteSettings(Column):
         self.parameters = ParametersForm(
             theme, state.parameters, state.history, MAX_COMPLETIONS, "completions", self._build_temperature()
         )
+        self.colours = Label("", "note", wrap=True)
         self.add_section("Completions", first=True)
-        self.add_widgets(self.parameters)
+        self.add_widgets(self.colours, self.parameters)
+        self._build_grow()
         self._build_chosen()
         self._build_ranking()
         self.add_widgets(ExportSection(theme, state.exporter.settings, state.model, several=True))
@@ -58,6 +61,20 @@ class CompleteSettings(Column):
         column.addWidget(self.temperature_factor)
         column.addWidget(make_row(Label("calm", "note"), 0, self.even, 0, Label("wild", "note")))
         return self.paint, self._brush
+
+    def _build_grow(self) -> None:
+        """Build the controls that continue the picture to the right and downwards."""
+        state = self._state
+        canvas = state.parameters.canvas
+        self.grow = Button(self._theme, "Grow", tooltip="Add room at the right and below, and mark it as the hole")
+        self.size_row = CanvasSizeRow(self._theme, canvas)
+        self._grow_part = Column(self._theme)
+        self._grow_part.add_section("Grow the picture")
+        self._grow_part.add_widgets(self.size_row, make_row(0, self.grow))
+        self.add_widgets(self._grow_part)
+        bind(self, canvas.available, self._grow_part.setVisible)
+        bind(self, state.canvas.picture, lambda picture: self.grow.setEnabled(picture is not None))
+        self.grow.clicked.connect(state.grow_picture)
 
     def _build_chosen(self) -> None:
         self._chosen = QWidget()
@@ -88,6 +105,7 @@ class CompleteSettings(Column):
         state = self._state
         painting = self._state.canvas.brush
         results = self._state.ranking
+        bind(self, state.canvas.colour_note, self._show_colour_note)
         bind(self, painting.tool, self._show_tool, self.paint.toggled, self._choose_brush)
         bind(
             self,
@@ -109,6 +127,10 @@ class CompleteSettings(Column):
         self.temperature_factor.home_requested.connect(lambda: painting.set_temperature_factor(1.0))
         self.even.clicked.connect(painting.clear_temperature_map)
         self.every.clicked.connect(lambda: results.set_show_all(not results.show_all.get()))
+
+    def _show_colour_note(self, note: str) -> None:
+        self.colours.setText(f"{note}. Your file is untouched." if note else "")
+        self.colours.setVisible(bool(note))
 
     def _choose_brush(self, on: bool) -> None:
         self._state.canvas.brush.choose_tool("temperature" if on else "brush")
@@ -169,10 +191,13 @@ class CompleteSettings(Column):
         )
         share = self._state.chosen_percentile()
         typical = f"More typical than {share:.0f} of 100 held-out pictures. " if share is not None else ""
-        self.part.setText(f"{typical}{after}Seed {group_digits(cell.seed)}")
+        words = f"{typical}{after}Seed {group_digits(cell.seed)}"
+        run = self._state.batch.run
+        note = run.sharpening.density_note if run is not None else ""
+        self.part.setText(f"{words}. {note}" if note else words)
+        self.seen.setFixedSize(self._theme.scaled(128), self._theme.scaled(128))  # first, so that all below moves once
         self.price.show()
         self.seen.show()
-        self.seen.setFixedSize(self._theme.scaled(128), self._theme.scaled(128))
         self.overlay.show_picture(cell.picture)
 
 

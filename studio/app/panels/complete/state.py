@@ -133,6 +133,10 @@ class CompleteState(PanelState):
         """Set the pixels by which "typical" is measured."""
         self.change("ranking", ranking=ranking)
 
+    def grow_picture(self) -> None:
+        """Continue the picture to the right and downwards, to the size that was set."""
+        self.canvas.grow_picture(*self.parameters.canvas.size.get())
+
     # ── making ───────────────────────────────────────────────────────────────────────────────────
 
     def start_batch(self) -> None:
@@ -146,7 +150,8 @@ class CompleteState(PanelState):
                 ALL_MARKED if mask.any() else NOTHING_MARKED, "warn", until=(canvas.brush.mask.changed,)
             )
             return
-        self.batch.start_run(self.parameters, self._fix_hole, masks.pack_layer(canvas.brush.temperature_map.get()))
+        temperature_map = masks.pack_layer(canvas.brush.temperature_map.get())
+        self.batch.start_run(self.parameters, self._fix_hole, temperature_map, canvas.canvas_size)
 
     def _fix_hole(self) -> None:
         """Set the hole of the next run, in place of the present completions."""
@@ -174,8 +179,14 @@ class CompleteState(PanelState):
 
     def _wording(self) -> BatchText:
         source = self._hole.source if self._hole is not None else ""
+        run = self.batch.run
         return BatchText(
-            "completion", source, "Your picture and the hole are kept.", is_ranked=True, rows=self.batch.rows
+            "completion",
+            source,
+            "Your picture and the hole are kept.",
+            is_ranked=True,
+            rows=self.batch.rows,
+            note=run.sharpening.density_note if run is not None else "",
         )
 
     def _steer_batch(self) -> None:
@@ -212,7 +223,9 @@ class CompleteState(PanelState):
         run = self.batch.run
         if cell is None or cell.log_prob is None or trained is None or run is None or run.mix is not None:
             return None
-        return trained.card.strangeness_percentile(-cell.log_prob / math.log(2) / math.prod(trained.card.shape))
+        channels, *own_size = trained.card.shape
+        entries = channels * math.prod(run.canvas_size or own_size)
+        return trained.card.strangeness_percentile(-cell.log_prob / math.log(2) / entries)
 
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
         """Return the finished completions for their maps: the chosen one first."""
@@ -291,7 +304,10 @@ class CompleteState(PanelState):
             self.change("picture", picture=self.canvas.originals.add_picture(cell.picture), current=None)
 
     def _finished_pictures(self) -> list[Artwork]:
-        """Return the chosen completions that are finished. Their recipes have no latents yet."""
+        """Return the chosen completions that are finished. Their recipes have no latents yet.
+
+        If they do not have the model's own size, kept pixels are those of the picture, byte for byte.
+        """
         run = self.batch.run
         hole = self._hole
         cells = self.ranking.cells.get()
@@ -303,12 +319,21 @@ class CompleteState(PanelState):
         for cell in chosen:
             work = Work(
                 model=run.model, model_hash=run.model_hash, seed=cell.seed, label=cell.label, source=hole.source,
-                ancestors=line, created=timestamp(),
+                palette=run.palette, canvas_size=run.canvas_size, ancestors=line, created=timestamp(),
             )  # fmt: skip
             name = file_names.clean_name(f"{Path(hole.source).stem or run.model}-{cell.seed}.png")
             if cell.picture is not None:
-                found.append(Artwork(cell.picture, work, name))
+                array = cell.picture if run.canvas_size is None else self._with_kept_pixels(cell.picture, hole)
+                found.append(Artwork(array, work, name))
         return found
+
+    def _with_kept_pixels(self, completion: Array, hole: Hole) -> Array:
+        """Return a completion with the picture's own pixels around the hole. The model sees them in its levels."""
+        own = self.canvas.originals.get_picture(hole.picture)
+        if own is None or own.shape != completion.shape:
+            return completion
+        free = masks.unpack_mask(hole.mask, own.shape[:2])
+        return np.where(free[..., None], completion, own)
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 

@@ -115,6 +115,8 @@ class ParametersSection(Column):
         self.seed = SeedField(theme, "New start", "Begin from another seed", "Seed ")
         self.open = Button(theme, "", "", "folder", keys="Ctrl+O")
         self.class_field = ClassField(theme, "Any class")
+        self.alphabet = Button(theme, "Alphabet", tooltip="Show this start in every class", keys="A")
+        self.export = ExportSection(theme, state.exporter.settings, state.model)
         self.wavetable = WavetableSection(theme, state)
         self._none = Label("", "note", wrap=True)
         self.replacement = Button(theme, "", tooltip="Continue with a model that has sliders")
@@ -134,16 +136,19 @@ class ParametersSection(Column):
         self.add_section("Start")
         self.add_widgets(
             self.class_field,
+            self.alphabet,
             self.seed,
             self.open,
             self.wavetable,
-            ExportSection(theme, state.exporter.settings, state.model),
+            self.export,
         )
         self.add_stretch()
         self.fold.clicked.connect(self._toggle_fold)
         self.open.clicked.connect(lambda: open_picture())
         self.replacement.clicked.connect(state.choose_replacement)
         bind(self, state.replacement, self._show_replacement)
+        self.alphabet.clicked.connect(state.toggle_alphabet)
+        bind(self, state.alphabet.shown, self._show_alphabet)
         self.all_home.clicked.connect(dials.reset_sliders)
         self.temperatures_home.clicked.connect(dials.reset_temperatures)
         self.seed.roll_requested.connect(lambda: dials.new_start())
@@ -164,8 +169,14 @@ class ParametersSection(Column):
         self.open.set_text(f"Open a {what} of mine…")
         self.open.set_tooltip(OPEN_HELP[what], "Ctrl+O")
         self.class_field.show_model(trained, self._parameters.label.get())
+        has_alphabet = trained is not None and trained.card.has_alphabet
+        self.alphabet.setVisible(has_alphabet)
+        self.export.show_several(has_alphabet)
         if trained is not None:
             self._none.setText(f"{no_sliders_reason(trained.card)}. Its start and temperature can be changed.")
+
+    def _show_alphabet(self, shown: bool) -> None:
+        self.alphabet.set_text("One class alone" if shown else "Alphabet")
 
     def _show_replacement(self, other: Any) -> None:
         self.replacement.setVisible(other is not None)

@@ -56,6 +56,7 @@ class RenderInput:
             temperature=self.temperatures,
             sliders=self.sliders,
             label=self.label,
+            palette=self.trained.card.palette,
             latent=self.start.latent if self.start is not None else None,
             source=self.start.source if self.start is not None else "",
             created=timestamp(),

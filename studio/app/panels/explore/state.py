@@ -17,6 +17,7 @@ from studio.app.maps.surprisal import ShownPicture, SurprisalMaps
 from studio.app.model_browser.explorable import find_replacement, first_with_sliders, no_sliders_reason
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
+from studio.app.panels.explore.alphabet import Alphabet
 from studio.app.panels.explore.badge import Badge, badge_of
 from studio.app.panels.explore.parameters import ExploreParameters, default_record, record_of_work
 from studio.app.panels.explore.rendering import RENDER_FIELDS, LiveRender
@@ -83,6 +84,7 @@ class ExploreState(PanelState):
         for shown in (self.model, self.parameters.start, self.importing.waiting):
             shown.changed.connect(self._show_badge)
         self.wavetable = WavetableExport(engine, messages, self.exporter, self.render, self.selection.takes, self)
+        self.alphabet = Alphabet(engine, messages, exporter, self)
         self._awaited_take = ""
         """The key of the take whose latent is requested."""
         self._has_begun = False
@@ -175,7 +177,10 @@ class ExploreState(PanelState):
 
     def _fit_to_maker(self, artwork: Artwork) -> Artwork:
         """Return an artwork of a file as its model makes it."""
-        return replace(artwork, array=to_model_shape(artwork.array, self.models.find_maker(artwork.work)))
+        return replace(
+            artwork,
+            array=to_model_shape(artwork.array, self.models.find_maker(artwork.work), artwork.work.canvas_size),
+        )
 
     def _keep_ends(self, begin: Artwork, end: Artwork) -> None:
         """Keep both ends of an opened wavetable as takes, unless they are takes already."""
@@ -258,8 +263,29 @@ class ExploreState(PanelState):
         label = scene.label if scene.start is None else None  # of an opened picture the class was only assumed
         return (ShownPicture(picture, scene.trained.card.name, label),)
 
+    def toggle_alphabet(self) -> None:
+        """Show the latent on the stage in every class, or its own picture alone again."""
+        scene = self.parameters.render_input()
+        if self.alphabet.shown.get():
+            self.alphabet.hide()
+        elif scene is not None and scene.trained.card.has_alphabet:
+            if not self._has_begun:
+                self._has_begun = True
+                self.render.request_picture(scene)
+            self.alphabet.show(scene)
+        elif scene is not None:
+            self.messages.show_message(f'"{scene.trained.card.title}" keeps no style from class to class.')
+
+    def choose_letter(self, label: int) -> None:
+        """Put one class of the alphabet on the stage alone."""
+        self.alphabet.hide()
+        self.parameters.set_label(label)
+
     def save_picture(self) -> None:
-        """Ask where to save the picture or wave on the stage with its recipe, and save it."""
+        """Ask where to save what is on the stage with its recipe, and save it."""
+        if self.alphabet.shown.get():
+            self.alphabet.export()
+            return
         item = self.render.artwork
         if item is not None:
             self.exporter.ask_path(item)
@@ -355,6 +381,7 @@ class ExploreState(PanelState):
         """Request the present picture."""
         if self._has_begun and RENDER_FIELDS & record.keys():
             self.render.request_picture(self.parameters.render_input())
+            self.alphabet.request_pictures(self.parameters.render_input())
 
 
 def _wrong_kind_text(picture: OpenedPicture | OpenedWave, trained: InstalledModel | None) -> str:

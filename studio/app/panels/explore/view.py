@@ -10,6 +10,7 @@ from studio.app.files.import_view import CropPage, ImportSection
 from studio.app.files.importing import CropPreview
 from studio.app.maps.overlay_view import MapOverlay
 from studio.app.model_browser.explorable import NO_SLIDERS, first_with_sliders, has_sliders, no_sliders_reason
+from studio.app.panels.explore.alphabet_view import AlphabetPage
 from studio.app.panels.explore.badge_view import BadgeView
 from studio.app.panels.explore.inspector_view import OPEN_HELP, ParametersSection
 from studio.app.panels.explore.state import ExploreState
@@ -27,7 +28,7 @@ PICTURE_FOLLOWS = "The engine is starting. The picture follows by itself."
 
 
 class ExploreStage(QStackedWidget):
-    """Shows how to begin, the picture with its badge, the crop preview, or the wave with its keys."""
+    """Shows how to begin, the picture with its badge, the crop preview, the wave with its keys, or the alphabet."""
 
     def __init__(self, theme: Theme, state: ExploreState, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -40,6 +41,7 @@ class ExploreStage(QStackedWidget):
         self.wave_badge = BadgeView(theme)
         self.wave = WavePage(theme, state.synth, self.wave_badge)
         self.crop = CropPage(theme, state.importing)
+        self.alphabet = AlphabetPage(theme, state.alphabet)
         show_context_menu(self.page.view, lambda: (
             ("Open in Complete", state.open_in_complete, True),
             ("Copy picture", state.copy_picture, True),
@@ -50,9 +52,13 @@ class ExploreStage(QStackedWidget):
         self.addWidget(self.page)
         self.addWidget(self.crop)
         self.addWidget(self.wave)
+        self.addWidget(self.alphabet)
         self.page.view.zoomed.connect(self.badge.show_scale)
         bind(self, state.render.picture, self._show_picture)
         bind(self, state.importing.preview, lambda _: self._show_page())
+        bind(self, state.alphabet.shown, lambda _: self._show_page())
+        bind(self, state.alphabet.sheet, lambda _: self._show_page())
+        self.alphabet.class_clicked.connect(state.choose_letter)
         bind(self, state.badge, self._show_badge)
         bind(self, state.parameters.sliders, self._show_badge)
         bind(self, state.parameters.seed, self._show_badge)
@@ -66,6 +72,10 @@ class ExploreStage(QStackedWidget):
 
     def ask_file(self) -> None:
         self._dialogs.ask_file(WORKS, self._state.file_chosen.emit)
+
+    def show_smooth(self, smooth: bool) -> None:
+        self.page.view.show_smooth(smooth)
+        self.alphabet.view.show_smooth(smooth)
 
     def set_compact(self, compact: bool) -> None:
         self.badge.set_compact(compact)
@@ -120,6 +130,8 @@ class ExploreStage(QStackedWidget):
         page = 0
         if photo is not None:
             page = 2
+        elif self._state.alphabet.shown.get() and self._state.alphabet.sheet.get() is not None:
+            page = 4
         elif picture is not None:
             page = 3 if picture.ndim == 1 else 1
         self.setCurrentIndex(page)
@@ -214,6 +226,7 @@ def make_panel(theme: Theme, state: ExploreState, dialogs: FileDialogs) -> Panel
         Action("Wavetable to a take…", (), lambda: inspector.parameters.wavetable.ask_destination()),
         Action("New start", ("R",), state.parameters.new_start, "stage"),
         Action("Lock seed", ("L",), lambda: state.parameters.lock_seed(not state.parameters.locked.get()), "stage"),
+        Action("Alphabet", ("A",), state.toggle_alphabet, "stage"),
         Action("All home", ("H",), state.parameters.reset_sliders, "stage"),
     )
     return PanelView(
@@ -227,7 +240,7 @@ def make_panel(theme: Theme, state: ExploreState, dialogs: FileDialogs) -> Panel
         actions=actions,
         close_open=state.importing.cancel_preview,
         zoom=stage.page.view.zoom,
-        show_smooth=stage.page.view.show_smooth,
+        show_smooth=stage.show_smooth,
         set_compact=stage.set_compact,
         remark=lambda trained: "" if has_sliders(trained) else NO_SLIDERS,
         selection=state.selection,

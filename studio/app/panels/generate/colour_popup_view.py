@@ -64,8 +64,15 @@ class ColourPopup(QFrame):
     pixel_changed = Signal(object)
 
     def __init__(
-        self, theme: Theme, parent: QWidget, picture: Array, first: int, imposed: Sequence[tuple[int, int]]
+        self,
+        theme: Theme,
+        parent: QWidget,
+        picture: Array,
+        first: int,
+        imposed: Sequence[tuple[int, int]],
+        palette: Sequence[Colour] = (),
     ) -> None:
+        """Offer the colours of a palette if the model has one."""
         super().__init__(parent, Qt.WindowType.Popup)
         self._theme, self._channels, self._imposed = theme, picture.shape[2], set(imposed)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -74,7 +81,9 @@ class ColourPopup(QFrame):
         height, width = picture.shape[:2]
         self.row = NumberField("Row", first + 1, height, "Set the row, counted from the top")
         self.column = NumberField("Column", 1, width, "Set the column, counted from the left")
-        self.swatches = self._build_list(colours.common_colours(picture, MAX_OWN_COLOURS))
+        grey = tuple((round(value * 255 / 15),) for value in range(16))
+        usual = (*colours.common_colours(picture, MAX_OWN_COLOURS), *(BASIC_COLOURS if self._channels == 3 else grey))
+        self.swatches = self._build_list(palette or usual)
         self.typed = QLineEdit()
         self.typed.setPlaceholderText("#RRGGBB")
         self.typed.setAcceptDrops(False)
@@ -117,7 +126,7 @@ class ColourPopup(QFrame):
         else:
             super().keyPressEvent(event)
 
-    def _build_list(self, own: Sequence[Colour]) -> QListView:
+    def _build_list(self, offered: Sequence[Colour]) -> QListView:
         found = QListView()
         found.setProperty("role", "bare")
         found.setAccessibleName("Colours")
@@ -126,8 +135,7 @@ class ColourPopup(QFrame):
         side = self._theme.scaled(SWATCH_SIZE)
         found.setIconSize(QSize(side, side))
         found.setGridSize(QSize(side + self._theme.scaled(6), side + self._theme.scaled(6)))
-        basic = BASIC_COLOURS if self._channels == 3 else tuple((round(value * 255 / 15),) for value in range(16))
-        self._swatches = _SwatchRows(tuple(dict.fromkeys([*own, *basic])), side, found)
+        self._swatches = _SwatchRows(tuple(dict.fromkeys(offered)), side, found)
         found.setModel(self._swatches)
         found.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         found.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -34,6 +34,11 @@ class EnlargedItem:
     """To be saved or opened, once it is finished."""
     is_sound: bool = False
 
+    @property
+    def is_seamless(self) -> bool:
+        """Return whether it is finished and opposite edges continue each other."""
+        return self.artwork is not None and self.artwork.work.seamless
+
 
 class Enlarged(State):
     """Holds the enlarged artwork of the grid or the strip, and whether it can be continued from a row."""
@@ -88,7 +93,7 @@ class Enlarged(State):
         if take is not None and take.work.medium == "picture":
             trained = self._models.find_maker(take.work)
             if trained is not None and trained.card.picture_size is not None:
-                shown = Artwork(to_model_shape(take.array, trained), take.work)
+                shown = Artwork(to_model_shape(take.array, trained, take.work.canvas_size), take.work)
                 return RewindBase(shown, trained, f"take {take.name}")
         if take is None and run is not None and index is not None and index < len(cells):
             return self._item_of_cell(run, cells[index])
@@ -133,7 +138,7 @@ class Enlarged(State):
         takes = self._selection.takes.get()
         place = self._selection.current.get() or 0
         text = tree.take_title(takes, tree.find_parents(takes), place)
-        picture = to_model_shape(take.array, self._models.find_maker(take.work))
+        picture = to_model_shape(take.array, self._models.find_maker(take.work), take.work.canvas_size)
         file = take.work.name or f"{take.work.model}-{take.work.seed}"
         artwork = Artwork(picture, take.work, file_names.clean_name(f"{file}{take.work.file_suffix}"))
         return EnlargedItem(picture, text, take.work.seed, artwork=artwork, is_sound=take.work.medium == "sound")

@@ -20,6 +20,9 @@ class EnlargedCaption(QWidget):
         super().__init__()
         self._theme, self._compact, self._marked, self._rewind_text = theme, False, False, False
         self.words, self.said = ElidedLabel("", "soft", RIGHT), ElidedLabel("", "soft", RIGHT)
+        self.note = ElidedLabel("", "note", RIGHT)
+        """A sentence about the bits of a sharpened picture."""
+        self.note.hide()
         self.continue_link = Button(theme, "Continue", "primary")
         self.continue_link.clicked.connect(partial(press, "continue"))
         self._links = []
@@ -36,8 +39,10 @@ class EnlargedCaption(QWidget):
         theme.changed.connect(self._lay_out)
         self._lay_out()
 
-    def show_item(self, words: str, finished: bool) -> None:
+    def show_item(self, words: str, finished: bool, note: str = "") -> None:
         self.words.show_text(words)
+        self.note.show_text(note)
+        self.note.setVisible(bool(note))
         for link in self._links[:2]:  # a half-drawn picture can be neither saved nor opened
             link.setEnabled(finished)
 
@@ -82,7 +87,7 @@ class EnlargedCaption(QWidget):
         px = self._theme.scaled
         grid = self._grid
         low = self._compact and self._marked
-        for part in (self.words, self.said, self.continue_link, *self._links):
+        for part in (self.words, self.said, self.note, self.continue_link, *self._links):
             grid.removeWidget(part)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(px(12))
@@ -92,6 +97,7 @@ class EnlargedCaption(QWidget):
         shown = self.said if low and self._rewind_text else self.words
         grid.addWidget(shown, 0, 0, 1, 2)
         grid.addWidget(self.continue_link, 0 if low else 1, 2 if low else 0)
+        grid.addWidget(self.note, 2, 0, 1, 6)
         if not low:
             grid.addWidget(self.said, 1, 1, 1, 5)
         self.words.setVisible(shown is self.words)

@@ -14,6 +14,7 @@ from studio.app.core.messages import Messages, Severity
 from studio.app.core.observable import EngineProtocol, Record, State, Value
 from studio.app.core.request import Request
 from studio.app.core.text import FIGURE_SPACE, timestamp
+from studio.app.generation.sharpening import Sharpening
 from studio.app.maps.uncertainty import UncertaintyMaps
 from studio.library.models import InstalledModel
 from studio.library.work import FixedPixel, ModelMixture, RedrawnFromRow, Work
@@ -160,11 +161,14 @@ class Rewind(State):
             return None
         rest = tuple(pixel for pixel in marker.fixed_pixels if (pixel.row, pixel.column) != (row, column))
         if colour is not None:
-            near = colours.nearest_level_colour(colour, base.trained.card.levels)
+            card = base.trained.card
+            near = colours.nearest_model_colour(colour, card.levels, card.palette)
             rest = (*rest, FixedPixel(row, column, near))
         return Marker(marker.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
 
-    def work_of(self, seed: int, temperature: float, label: int | None, mix: ModelMixture | None) -> Work | None:
+    def work_of(
+        self, seed: int, temperature: float, label: int | None, mix: ModelMixture | None, sharpening: Sharpening
+    ) -> Work | None:
         """Return the recipe of the continued picture; None if all rows are kept."""
         base = self.base.get()
         marker = self.marker.get()
@@ -177,7 +181,10 @@ class Rewind(State):
             seed=seed,
             temperature=(temperature,),
             label=label,
+            palette=base.trained.card.palette,
+            **sharpening.to_record(),
             mix=mix,
+            canvas_size=base.artwork.work.canvas_size,
             redrawn=rewound,
             created=timestamp(),
         )
@@ -189,10 +196,20 @@ class Rewind(State):
             return False
         made = base.artwork.work
         was = made.redrawn or RedrawnFromRow(row=0)
-        if made.latent is not None or any(made.sliders) or made.has_live_settings:  # it was not made by a seed alone
+        changed_while_drawn = other(made, guidance=0.0, top_p=1.0).has_live_settings
+        if made.latent is not None or any(made.sliders) or changed_while_drawn:  # it was not made by a seed alone
             return False
         was_made, will_be = (
-            (each.model_hash, each.seed, each.temperature, each.label, each.mix) for each in (made, work)
+            (
+                each.model_hash,
+                each.seed,
+                each.temperature,
+                each.label,
+                each.mix,
+                each.seamless,
+                Sharpening.of_work(each),
+            )
+            for each in (made, work)
         )
         return (
             was_made == will_be
@@ -234,6 +251,7 @@ class Rewind(State):
             "temperature_map": work.temperature_map.to_array() if work.temperature_map is not None else None,
             "label": work.label,
             "report_entropy": self._uncertainty.on.get(),
+            **Sharpening.of_work(work).to_record(),
         }
         if work.mix is not None:
             shares = work.mix.share_map
@@ -244,7 +262,7 @@ class Rewind(State):
             self._queue.add_job(job, f"{base.trained.card.title}: continued from row {rewound.row}", 1)
             self.working.set(True)
             if free.all():
-                return Sample(job=job, **shared)
+                return Sample(job=job, canvas_size=work.canvas_size, **shared)
             return Inpaint(job=job, picture=picture, mask=free, **shared)
 
         self._request.ask(question)

@@ -12,6 +12,7 @@ from studio.app.core.observable import Record, State, values_before
 from studio.app.core.undo import ChangeStep
 from studio.app.files.opening import to_model_shape
 from studio.app.generation.parameters import Parameters, record_of_work
+from studio.app.generation.sharpening import Sharpening
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.generate.enlarged import Enlarged
 from studio.app.panels.generate.rewind import Marker, Rewind, RewindBase
@@ -19,7 +20,7 @@ from studio.app.takes import tree
 from studio.app.takes.store import TakeStore
 from studio.library.work import Work
 
-SETTINGS = frozenset({"seed", "temperature", "label", "mix", "share"})
+SETTINGS = frozenset({"seed", "temperature", "label", "mix", "share", "guidance", "top_p"})
 """The fields of a record with which a picture is continued."""
 ADDED_TO_TAKES = "The continued picture is among your takes."
 ALREADY_DRAWN = (
@@ -115,7 +116,9 @@ class RewindActions(State):
         work = artwork.work
         trained = self._models.find_or_report_maker(work)
         if trained is not None:
-            take = self._takes.find_same(work) or Artwork(to_model_shape(artwork.array, trained), work)
+            take = self._takes.find_same(work) or Artwork(
+                to_model_shape(artwork.array, trained, work.canvas_size), work
+            )
             name = take.name or self._takes.add_take(take)
             self._change(
                 "restore the work",
@@ -127,8 +130,14 @@ class RewindActions(State):
     def _new_work(self) -> Work | None:
         base = self._rewind.base.get()
         parameters = self._parameters
-        mix = parameters.mix.chosen_mix() if base is not None and base.trained == parameters.model.get() else None
-        return self._rewind.work_of(parameters.seed.get(), parameters.temperature.get(), parameters.label.get(), mix)
+        own_model = base is not None and base.trained == parameters.model.get()
+        return self._rewind.work_of(
+            parameters.seed.get(),
+            parameters.temperature.get(),
+            parameters.label.get(),
+            parameters.mix.chosen_mix() if own_model else None,
+            parameters.sharpening.chosen() if own_model else Sharpening(),
+        )
 
     def _is_already_drawn(self, work: Work) -> bool:
         base = self._rewind.base.get()

@@ -1,12 +1,14 @@
 """Holds the state of Generate: makes pictures from seeds, shows them as they form, keeps them."""
 
+from typing import Any
+
 from PySide6.QtCore import Signal
 
 from studio.app.audio.wave_synth import WaveSynth
 from studio.app.core.artwork import Artwork
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
-from studio.app.core.observable import EngineProtocol, Field, Record, Value
+from studio.app.core.observable import EngineProtocol, Field, Record, Value, one_of
 from studio.app.files.exporting import Exporter
 from studio.app.generation.batch import Batch
 from studio.app.generation.parameters import Parameters, default_record
@@ -22,6 +24,8 @@ from studio.app.takes.store import TakeStore
 from studio.library.models import InstalledModel
 from studio.wire.messages import Array, Sample
 
+COPIES = (1, 2, 3)
+"""The choices for `GenerateState.copies`."""
 MAX_PICTURES = 4096
 """Pictures of one run, as `studio.wire.messages.Sample` allows."""
 
@@ -58,7 +62,16 @@ class GenerateState(PanelState):
         )
         self.model: Value[InstalledModel | None] = self.parameters.model
         self.batch = Batch(
-            engine, models, messages, jobs, "Generate", "grid", self._wording, Sample, self.start_batch, self
+            engine,
+            models,
+            messages,
+            jobs,
+            "Generate",
+            "grid",
+            self._wording,
+            self._make_command,
+            self.start_batch,
+            self,
         )
         self.chosen: Value[int | None] = Value(None, self)
         """Index of the cell with the ring."""
@@ -70,6 +83,8 @@ class GenerateState(PanelState):
         self.rewind_actions = RewindActions(
             models, messages, takes, self.parameters, self.enlarged, self.rewind, self.change, self
         )
+        self.copies: Value[int] = Value(1, self)
+        """How many copies of a large seamless picture are shown side by side, and as many below each other."""
         self.can_save: Value[bool] = Value(False, self)
         """Whether any picture of the grid is finished."""
         self.batch.cells.changed.connect(lambda cells: self.can_save.set(any(cell.finished for cell in cells)))
@@ -80,6 +95,7 @@ class GenerateState(PanelState):
             Field("chosen", self.chosen.get, self._use_chosen, undo=False),
             Field("enlarged", self.enlarged.stored, self.enlarged.restore_later, undo=False),
             Field.of("uncertainty", self.batch.uncertainty.on, bool, undo=False),
+            Field("copies", self.copies.get, lambda copies: self.copies.set(one_of(COPIES, copies)), undo=False),
         )
 
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
@@ -93,7 +109,15 @@ class GenerateState(PanelState):
 
     def start_batch(self) -> None:
         """Make the pictures; during a run, make the same again afterwards."""
-        self.batch.start_run(self.parameters, self._clear_stage)
+        canvas = self.parameters.canvas
+        size = canvas.chosen_size()
+        seamless = size is not None and canvas.seamless.get()
+        self.batch.start_run(self.parameters, self._clear_stage, canvas_size=size, seamless=seamless)
+
+    def _make_command(self, **fields: Any) -> Sample:
+        run = self.batch.run
+        assert run is not None, "a run makes its commands"
+        return Sample(canvas_size=run.canvas_size, seamless=run.seamless, **fields)
 
     def _clear_stage(self) -> None:
         self.selection.select_take(None)
@@ -108,10 +132,18 @@ class GenerateState(PanelState):
             title = trained.card.title
         one = "wave" if self.batch.artwork_kind == "sound" else "picture"
         return BatchText(
-            one, title, unfinished_text="What is finished can already be opened or saved.", rows=self.batch.rows
+            one,
+            title,
+            unfinished_text="What is finished can already be opened or saved.",
+            rows=self.batch.rows,
+            note=run.sharpening.density_note if run is not None else "",
         )
 
     # ── choosing and keeping ─────────────────────────────────────────────────────────────────────
+
+    def show_copies(self, copies: int) -> None:
+        """Show a large seamless picture once, or 2 × 2 or 3 × 3 copies of it."""
+        self.copies.set(copies)
 
     def choose_cell(self, index: int | None) -> None:
         self.chosen.set(index)

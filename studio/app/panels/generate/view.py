@@ -1,8 +1,10 @@
 """Builds the panel Generate: choose a model, make pictures, watch them form, keep them."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 from PySide6.QtCore import QModelIndex, QPoint, Qt
 from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
@@ -12,6 +14,7 @@ from studio.app.core.colours import to_hex
 from studio.app.core.text import format_bits, group_digits, time_left
 from studio.app.files.dialogs_view import FileDialogs
 from studio.app.files.export_view import ExportSection
+from studio.app.generation.canvas_settings_view import CanvasSection
 from studio.app.generation.caption_view import BatchCaption, MainButton
 from studio.app.generation.menu_view import add_picture_actions
 from studio.app.generation.parameters_view import ParametersForm, output_noun
@@ -25,15 +28,16 @@ from studio.app.panels.generate.enlarged_caption_view import EnlargedCaption
 from studio.app.panels.generate.first_launch_view import FirstLaunchPage
 from studio.app.panels.generate.grid_view import GridView
 from studio.app.panels.generate.row_marker_view import RowMarker
-from studio.app.panels.generate.state import MAX_PICTURES, GenerateState
+from studio.app.panels.generate.state import COPIES, MAX_PICTURES, GenerateState
 from studio.app.panels.panel_view import PanelView
 from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Button, Column, Label
+from studio.app.widgets.controls import Button, Column, Label, SegmentedControl, make_row
 from studio.app.widgets.item_views import show_item_menu
 from studio.app.widgets.menus import MenuEntry, show_context_menu
 from studio.app.widgets.picture import CaptionedPicture
 from studio.app.widgets.theme import Theme
+from studio.wire.messages import Array
 
 CAPTION_WIDTH = 600
 """Logical pixels of the caption below a large picture, at least."""
@@ -71,6 +75,7 @@ class GenerateStage(QStackedWidget):
         self.grid.cell_chosen.connect(lambda row: state.synth.play_briefly())
         self.grid.clicked.connect(lambda index: state.synth.play_briefly())
         bind(self, state.enlarged.item, self._show_enlarged)
+        state.copies.changed.connect(lambda _: self._show_enlarged(state.enlarged.item.get()))
         self.grid.cell_enlarged.connect(self._enlarge_cell)
         self._connect_marker(state)
 
@@ -157,6 +162,8 @@ class GenerateStage(QStackedWidget):
     def _on_pixel_clicked(self, row: int, column: int) -> None:
         """Open the colours for a pixel below the marker."""
         marker = self._state.rewind.marker.get()
+        if self._copies_of(self._state.enlarged.item.get()) > 1:
+            return
         if marker is not None and row >= marker.row and not self._state.rewind.is_running:
             self._open_colours(row, column)
 
@@ -166,7 +173,9 @@ class GenerateStage(QStackedWidget):
         if base is None or marker is None:
             return
         held = [(pixel.row, pixel.column) for pixel in marker.pixels_below]
-        popup = ColourPopup(self._theme, self.window(), base.artwork.array, min(marker.row, base.rows - 1), held)
+        first = min(marker.row, base.rows - 1)
+        palette = base.trained.card.palette
+        popup = ColourPopup(self._theme, self.window(), base.artwork.array, first, held, palette)
         popup.pixel_changed.connect(self.marker.show_cursor)
         popup.colour_chosen.connect(self._state.rewind_actions.set_pixel)
         popup.destroyed.connect(lambda: self.marker.show_cursor(None))
@@ -184,17 +193,28 @@ class GenerateStage(QStackedWidget):
             self.setCurrentIndex(1 if self._state.batch.cells.get() else 0)
             return
         price = f" · {format_bits(large.log_prob)}" if large.log_prob is not None else ""
+        note = large.artwork.work.density_note if large.artwork is not None else ""
         words = f"{large.caption} · seed {group_digits(large.seed)}{price}"
         page, caption = (self.wave_page, self.wave_caption) if large.is_sound else (self.page, self.enlarged_caption)
-        caption.show_item(words, large.artwork is not None)
-        page.view.setAccessibleDescription(words)
+        caption.show_item(words, large.artwork is not None, note)
+        page.view.setAccessibleDescription(f"{words}. {note}" if note else words)
         if large.is_sound:
             self.wave_page.show_wave(large.picture)
         else:
-            self.overlay.show_picture(large.picture)
+            self.overlay.show_picture(self._with_copies(large))
             self.page.view.show_rows(large.rows_drawn)
             self._show_marker(large)
         self.setCurrentWidget(page)
+
+    def _with_copies(self, large: EnlargedItem) -> Array | None:
+        """Return a seamless picture beside its copies; another picture as it is."""
+        copies = self._copies_of(large)
+        return (
+            np.tile(large.picture, (copies, copies, 1)) if copies > 1 and large.picture is not None else large.picture
+        )
+
+    def _copies_of(self, large: EnlargedItem | None) -> int:
+        return self._state.copies.get() if large is not None and large.is_seamless else 1
 
     def _show_marker(self, _: object) -> None:
         """Show the marker, or the line at the row being drawn, with their caption."""
@@ -202,7 +222,8 @@ class GenerateStage(QStackedWidget):
         base = rewind.base.get()
         marker = rewind.marker.get()
         forming = rewind.rewound.get()
-        self.marker.setVisible(base is not None)
+        copies = self._copies_of(self._state.enlarged.item.get())
+        self.marker.setVisible(base is not None and copies == 1)
         here = base is not None and forming is not None and forming.base.caption == base.caption
         if base is None or marker is None:
             large = self._state.enlarged.item.get()
@@ -262,13 +283,29 @@ class GenerateInspector(Column):
         super().__init__(theme)
         self.card = ModelCard(theme, state.models)
         self.parameters = ParametersForm(theme, state.parameters, state.history, MAX_PICTURES)
+        self.canvas = CanvasSection(theme, state.parameters.canvas)
+        self.copies = SegmentedControl(
+            theme,
+            "Copies",
+            tuple((str(copies), f"{copies} × {copies}") for copies in COPIES),
+            tooltip="Show copies of the seamless picture side by side",
+        )
+        self._copies_row = make_row(Label("Copies"), 0, self.copies)
         self.add_section("Model", first=True)
         self.add_widgets(self.card)
         self.add_section("What to make")
         self.export = ExportSection(theme, state.exporter.settings, state.model, several=True)
-        self.add_widgets(self.parameters, self.export)
+        self.add_widgets(self.parameters, self.canvas, self._copies_row, self.export)
         self.add_stretch()
         bind(self, state.model, self.card.show_model)
+        bind(
+            self,
+            state.copies,
+            lambda copies: self.copies.show_choice(str(copies)),
+            self.copies.chosen,
+            lambda choice: state.show_copies(int(choice)),
+        )
+        bind(self, state.enlarged.item, lambda large: self._copies_row.setVisible(bool(large and large.is_seamless)))
 
 
 class GenerateFoot(QWidget):
@@ -291,6 +328,7 @@ class GenerateFoot(QWidget):
         self.save_all.clicked.connect(state.save_all)
         bind(self, state.can_save, self.save_all.setVisible)
         bind(self, state.parameters.number, self._show_time)
+        bind(self, state.parameters.canvas.size, self._show_time)
         bind(self, state.model, self._show_time)
         bind(self, state.batch.cells, self._show_time)
         bind(self, state.batch.compiling, self._show_time)
@@ -299,6 +337,8 @@ class GenerateFoot(QWidget):
         trained = self._state.model.get()
         number = self._state.parameters.number.get()
         seconds = trained.card.seconds_each * number if trained is not None else 0.0
+        if trained is not None and (size := self._state.parameters.canvas.chosen_size()) is not None:
+            seconds *= math.prod(size) / math.prod(trained.card.shape[1:])
         shown = seconds > 0 and not self._state.batch.cells.get()
         many = BatchText(output_noun(trained)).count_text(number)
         first = trained is not None and trained.card.can_inpaint and self._state.batch.compiling.get()

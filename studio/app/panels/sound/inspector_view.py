@@ -25,17 +25,23 @@ NO_MODEL_TEXT = "Add a model. Its temperature, class and seed appear here."
 class SoundInspector(Column):
     """Shows, from the top: the parameters that can change during playback, My recording, Loop, Branch, Output."""
 
-    def __init__(self, theme: Theme, state: SoundState, open_sound: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        state: SoundState,
+        open_sound: Callable[[], object],
+        choose_followed: Callable[[], object],
+    ) -> None:
         super().__init__(theme, 10)
         self._state = state
         self._player = state.player
-        self._build(open_sound)
+        self._build(open_sound, choose_followed)
         self._connect()
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setInterval(REFRESH_INTERVAL)
         self._refresh_timer.timeout.connect(self._show_output)
 
-    def _build(self, open_sound: Callable[[], object]) -> None:
+    def _build(self, open_sound: Callable[[], object], choose_followed: Callable[[], object]) -> None:
         look = self._theme
         self.heard_label = Label("", "note", wrap=True)
         self.parameters = ParametersForm(
@@ -51,6 +57,7 @@ class SoundInspector(Column):
         self.show_bits = Button(look, "Show bits", "link", tooltip="Compute the bits of the visible samples")
         self.show_bits.clicked.connect(self._state.recording_bits.resume)
         self.add_widgets(self.parameters, make_row(self.priced, self.show_bits), self._none)
+        self._follows = self._build_followed(choose_followed)
         self.change = Button(look, "Change…", "link", tooltip="Choose a sound to continue", keys="Ctrl+O")
         self.change.clicked.connect(open_sound)
         self.name = ElidedLabel("", "strong")
@@ -95,6 +102,33 @@ class SoundInspector(Column):
         self.add_stretch()
         self._player.grew.connect(self._show_parts)
 
+    def _build_followed(self, choose_followed: Callable[[], object]) -> Column:
+        """Add the part with the recording that the model follows."""
+        self.choose_followed = Button(
+            self._theme, "Choose…", "link", tooltip="Choose a recording of yours that the sound follows"
+        )
+        self.choose_followed.setAccessibleName("Choose a recording to follow")
+        self.followed_name = ElidedLabel("", "strong")
+        self.followed_note = Label("", "note", wrap=True)
+        self.clear_followed = Button(
+            self._theme, "", "icon", "close", "Follow no recording of mine", "Follow one that it learned from again"
+        )
+        self.choose_followed.clicked.connect(choose_followed)
+        self.clear_followed.clicked.connect(self._state.followed.clear)
+        heading = make_row(Label("Follows", "heading"), 0, self.choose_followed)
+        named = make_row(self.followed_name, self.clear_followed)
+        return self._add_part(heading, named, self.followed_note, title="")
+
+    def _show_followed(self, _: object) -> None:
+        """Show the recording that the model follows, if it follows one."""
+        trained = self._state.model.get()
+        what = trained.card.followed_text if trained is not None else ""
+        opened = self._state.followed.opened.get()
+        self._follows.setVisible(bool(what))
+        self.followed_name.show_text(opened.name if opened is not None else "A recording that it learned from")
+        self.followed_note.setText(f"The sound takes {what} from it, again and again.")
+        self.clear_followed.setVisible(opened is not None)
+
     def _add_part(self, *widgets: QWidget, title: str | None = None) -> Column:
         """Add widgets that are shown and hidden together, below a hairline if they have a title."""
         part = Column(self._theme, 10)
@@ -108,6 +142,8 @@ class SoundInspector(Column):
         state = self._state
         player = self._player
         bind(self, state.model, self._show_parts)
+        bind(self, state.model, self._show_followed)
+        bind(self, state.followed.opened, self._show_followed)
         bind(self, state.parameters.mix.name, self._show_mix)
         bind(self, state.recording_bits.status_text, self._show_priced)
         bind(self, state.recording_bits.stopped, self._show_priced)

@@ -9,6 +9,7 @@ from studio.app.core.observable import Record, State, Value
 from studio.app.core.text import timestamp
 from studio.app.generation.parameters import Parameters
 from studio.app.panels.sound import temperature_curve as heats
+from studio.app.panels.sound.followed import FollowedSound
 from studio.app.panels.sound.live_edit import Edit, SettingsRecord
 from studio.app.panels.sound.player import SoundPlayer
 from studio.app.panels.sound.temperature_curve import Points
@@ -27,10 +28,13 @@ class LiveSettings(State):
     changed = Signal()
     """The sound no longer matches the take that was kept."""
 
-    def __init__(self, player: SoundPlayer, parameters: Parameters, parent: QObject | None = None) -> None:
+    def __init__(
+        self, player: SoundPlayer, parameters: Parameters, followed: FollowedSound, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
         self._player = player
         self._parameters = parameters
+        self._followed = followed
         self.cut: Value[float] = Value(0.0, self)
         """The second from which the model continues. Earlier sound comes from a recording. 0 if the model makes all."""
         self.temperature_curve: Value[Points] = Value(((0.0, 1.0),), self)
@@ -115,6 +119,7 @@ class LiveSettings(State):
             temperature=heats.temperature_at(self.temperature_curve.get(), begin),
             temperature_curve=heats.curve_array(self.temperature_curve.get(), begin),
             label=parameters.label.get(),
+            followed_sound=self._followed.samples_for(trained),
             second_model=parameters.mix.name.get(),
             share=parameters.mix.share.get(),
         )

@@ -20,6 +20,7 @@ from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
 from studio.app.panels.sound import temperature_curve as heats
 from studio.app.panels.sound.analysis import LoopFinder, RecordingBits
+from studio.app.panels.sound.followed import FollowedSound
 from studio.app.panels.sound.live_generation import LIVE_SPEED
 from studio.app.panels.sound.live_settings import LiveSettings, last_settings
 from studio.app.panels.sound.player import SoundPlayer
@@ -69,7 +70,8 @@ class SoundState(PanelState):
         self.player = SoundPlayer(engine, card, messages, self)
         self.loop_finder = LoopFinder(engine, self.player, messages, self)
         """Finds the best join of the player's loop."""
-        self.live_settings = LiveSettings(self.player, self.parameters, self)
+        self.followed = FollowedSound(messages, self)
+        self.live_settings = LiveSettings(self.player, self.parameters, self.followed, self)
         self.recording_bits = RecordingBits(engine, self.player, self)
         self.selection = TakeSelection(takes, messages, self.change, self)
         self.source = SoundSource(
@@ -85,6 +87,7 @@ class SoundState(PanelState):
         """The running job in the queue."""
         self._opening = BackgroundTask(self)
         self._exporter = exporter
+        self.followed.opened.changed.connect(self._begin_again)
         self.player.making.changed.connect(self._list_job)
         self.player.ticked.connect(self._list_job)
         jobs.stopped.connect(self.recording_bits.on_job_stopped)
@@ -191,6 +194,19 @@ class SoundState(PanelState):
             return
         self.busy.set(True)
         self._opening.run(lambda: read_sound(path, trained.card.sample_rate), self._on_opened)
+
+    def follow_file(self, path: Path) -> None:
+        """Let the model follow a recording of the user. Another sound begins, and plays if the old one played."""
+        trained = self.model.get()
+        if trained is not None:
+            self.followed.open_file(path, trained.card.sample_rate)
+
+    def _begin_again(self, _: object) -> None:
+        playing = self.player.playing.get()
+        if len(self.player.samples):
+            self.change("recording to follow", source=self.source.record_at_beginning())
+        if playing:
+            self.play()
 
     def close_recording(self) -> None:
         """Close the opened recording and the sound that continued it. Undo brings both back."""
@@ -335,6 +351,7 @@ class SoundState(PanelState):
         self.player.close()
         self.source.keep_take()
         self._opening.wait()
+        self.followed.close()
 
     def _use_temperature_curve(self, points: Sequence[Sequence[float]]) -> None:
         self.live_settings.temperature_curve.set(heats.valid_points(points))

@@ -39,6 +39,9 @@ class SoundStageView(QStackedWidget):
     def ask_file(self) -> None:
         self._dialogs.ask_file(SOUNDS, self._state.open_file)
 
+    def ask_followed(self) -> None:
+        self._dialogs.ask_file(SOUNDS, self._state.follow_file)
+
     def _build_empty_page(self) -> QWidget:
         page = QWidget()
         self.title = Label("", "name", wrap=True)
@@ -143,7 +146,7 @@ def make_panel(theme: Theme, state: SoundState, dialogs: FileDialogs) -> PanelVi
     )
     return PanelView(
         stage=stage,
-        inspector=SoundInspector(theme, state, stage.ask_file),
+        inspector=SoundInspector(theme, state, stage.ask_file, stage.ask_followed),
         foot=foot,
         model=state.model,
         choose_model=state.choose_model,

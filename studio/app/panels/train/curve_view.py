@@ -20,7 +20,8 @@ SHOWN_HELD_OUT = 400
 LEAST_HEIGHT = 100
 """Logical pixels below which the page scrolls instead."""
 STOP_TEXT = "stops by itself"
-FORECAST_TEXT = "if it continues like this"
+FORECAST_TEXT = "dashed: if it continues like this"
+"""Stands below the curve, because above it there is always a line in the way."""
 
 
 LABEL_PIXELS = 90
@@ -68,6 +69,7 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
         self._legend = legend
         self._caption = caption
         self._is_log = False
+        self._has_forecast = False
         self._hovered: QPointF | None = None
         """The step and the bits under the pointer."""
         self.scrolls_page = False
@@ -92,10 +94,9 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
         self._best = pg.ScatterPlotItem(pxMode=True)
         self._best_name = pg.TextItem(anchor=(0.5, 1.3))
         self._compared_name = pg.TextItem(anchor=(0.5, 1.2))
-        self._forecast_name = pg.TextItem(FORECAST_TEXT, anchor=(1, -0.1))
         self._stop_line = pg.InfiniteLine(angle=90, label=STOP_TEXT, labelOpts={"position": 0.9, "movable": False})
         self._line = pg.InfiniteLine(angle=90)
-        unbounded = (self._best_name, self._compared_name, self._forecast_name, self._stop_line, self._line)
+        unbounded = (self._best_name, self._compared_name, self._stop_line, self._line)
         for item in (self._points, self._best, *unbounded):
             plot.addItem(item, ignoreBounds=item in unbounded)
         for item in (self._line, self._compared_name):
@@ -141,10 +142,7 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
         """Show where the run stops by itself, and what follows if it continues like this."""
         forecast = self._curve.forecast
         self._forecast.setData(forecast[:, 0], forecast[:, 1])
-        self._forecast_name.setVisible(len(forecast) > 0)
-        if len(forecast):
-            x, y = self._scaled(forecast[-1:])
-            self._forecast_name.setPos(x[0], y[0])
+        self._has_forecast = len(forecast) > 0
         stop = self._curve.stop_step
         self._stop_line.setVisible(stop is not None)
         if stop is not None:
@@ -234,13 +232,18 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
         self._compared_name.setVisible(bool(found))
         if found:
             curve, bits = min(found, key=lambda each: abs(each[1] - place.y()))
-            self._compared_name.setText(f"{curve.title} {bits:.3f}")
+            self._compared_name.setText(self._name(curve, bits))
             self._compared_name.setPos(place.x(), bits)
 
     def _compared_at(self, step: float) -> list[tuple[ComparedCurve, float]]:
         """Return the compared curves that have bits at a step, with these bits."""
         known = ((curve, curve.bits_at(step)) for curve in self._comparison.curves.get())
         return [(curve, bits) for curve, bits in known if bits is not None]
+
+    def _name(self, curve: ComparedCurve, bits: float) -> str:
+        """Return `Old 7.123`, or `Old 7.123 on other files`."""
+        other = " on other files" if self._comparison.has_other_data(curve.source) else ""
+        return f"{curve.title} {bits:.3f}{other}"
 
     def _describe(self) -> None:
         """Write the figures under the pointer, or the last ones, below the curve."""
@@ -255,9 +258,10 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
             return
         step, *figures = found
         self._legend.show_figures(figures)
-        others = [f"{curve.title} {bits:.3f}" for curve, bits in self._compared_at(wanted)]
-        self._caption.show_text(" · ".join([f"step {step:,}", *others]))
-        self.setAccessibleDescription(f"Step {step:,}, {self._legend.accessibleDescription()} bits per dimension")
+        others = [self._name(curve, bits) for curve, bits in self._compared_at(wanted)]
+        dashed = [FORECAST_TEXT] if self._has_forecast else []
+        self._caption.show_text(" · ".join([f"step {step:,}", *others, *dashed]))
+        self.setAccessibleDescription(f"Step {step:,}, {self._legend.accessibleDescription()} {self._comparison.unit}")
 
     def _restyle(self) -> None:
         theme = self._theme
@@ -278,9 +282,7 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
             line.setPen(_pen(theme, "faint"))
         self._forecast.setPen(pg.mkPen(theme.colour("accent"), width=1, cosmetic=True, style=Qt.PenStyle.DashLine))
         self._stop_line.setPen(pg.mkPen(theme.colour("warn"), width=1, cosmetic=True, style=Qt.PenStyle.DashLine))
-        for name, token in (
-            (self._stop_line.label, "warn"), (self._compared_name, "text"), (self._forecast_name, "soft")
-        ):  # fmt: skip
+        for name, token in ((self._stop_line.label, "warn"), (self._compared_name, "text")):
             name.setColor(theme.colour(token))
             name.setFont(theme.font(12))
         self._line.setPen(_pen(theme, "border"))

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.media.names import display_name
+from studio.media.shards import ENDING
 from studio.wire.messages import (
     AnyEvent,
     Array,
@@ -100,8 +101,8 @@ class FolderScan(State):
 
     @property
     def name(self) -> str:
-        """Return the folder's name for the user."""
-        return display_name(Path(self.source.get()).name) if self.source.get() else ""
+        """Return the name of the folder, or of the shard without its ending, for the user."""
+        return display_name(Path(self.source.get()).name.removesuffix(ENDING)) if self.source.get() else ""
 
     @property
     def files(self) -> list[ExaminedFile]:

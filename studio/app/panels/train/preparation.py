@@ -37,6 +37,8 @@ class Variation(NamedTuple):
 
 MIRROR = "mirror"
 """The key of the variation that belongs to the training's plan."""
+COLOUR_VARIATION = "colour"
+"""The key of the variation that a palette does not have."""
 _OFF = (0, "Off")
 VARIATIONS = (
     Variation(MIRROR, "Mirror", "Use every second one mirrored", ("pictures", "cycles"), (_OFF, (1, "On"))),
@@ -46,7 +48,7 @@ VARIATIONS = (
     ),
     Variation("quarter_turns", "Turn", "Use pictures turned by quarters at random", ("pictures",), (_OFF, (1, "On"))),
     Variation(
-        "colour", "Colour", "Change brightness, contrast and colour strength at random", ("pictures",),
+        COLOUR_VARIATION, "Colour", "Change brightness, contrast and colour strength at random", ("pictures",),
         (_OFF, (0.05, "5 %"), (0.1, "10 %"), (0.2, "20 %"), (0.4, "40 %")),
     ),
     Variation(
@@ -151,10 +153,10 @@ class PreparationSettings(State):
         strengths = self.strengths.get()
         return [each for each in VARIATIONS if medium in each.media and each.key in strengths]
 
-    def augmentation_of(self, medium: str) -> dict[str, Any]:
-        """Return the variations of a medium as commands to the engine take them. The mirror belongs to the plan."""
+    def augmentation_of(self, variations: Iterable[Variation]) -> dict[str, Any]:
+        """Return variations as commands to the engine take them. The mirror belongs to the plan."""
         strengths = self.strengths.get()
-        keys = [variation.key for variation in self.variations_of(medium) if variation.key != MIRROR]
+        keys = [variation.key for variation in variations if variation.key != MIRROR]
         return {key: bool(strengths[key]) if key == "quarter_turns" else strengths[key] for key in keys}
 
 

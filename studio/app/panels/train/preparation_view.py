@@ -9,8 +9,16 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 from studio.app.core.colours import parse_colour, to_hex
 from studio.app.panels.train import preparation_wording as wording
 from studio.app.panels.train.form_view import make_form
-from studio.app.panels.train.preparation import CLIP_SECONDS, GROUNDS, PEAKS, RATES, VARIATIONS, Variation
-from studio.app.panels.train.settings import CYCLE_SAMPLES, SIZES
+from studio.app.panels.train.preparation import (
+    CLIP_SECONDS,
+    COLOUR_VARIATION,
+    GROUNDS,
+    PEAKS,
+    RATES,
+    VARIATIONS,
+    Variation,
+)
+from studio.app.panels.train.settings import CYCLE_SAMPLES, PALETTE_SIZES, SIZES, USUAL_PALETTE_SIZE
 from studio.app.panels.train.state import TrainState
 from studio.app.widgets.binding import bind, bind_all
 from studio.app.widgets.controls import (
@@ -151,11 +159,17 @@ class PreparationSection(Column):
             lambda side: settings.choose_size(int(side)),
         )  # fmt: skip
         self.colours = SegmentedControl(
-            theme, "Colours", (("colour", "Colour"), ("grey", "Grey")), tight=True, tooltip="Choose colour or grey"
-        )
+            theme, "Colours", (("colour", "Colour"), ("grey", "Grey"), ("palette", "Palette")), tight=True,
+            tooltip="Choose colour, grey, or a few indexed colours",
+        )  # fmt: skip
+        palettes = ((size, f"{size} colours") for size in PALETTE_SIZES)
+        self.palette_size = make_choice(
+            theme, "Palette", "Choose how many colours are found in your pictures", palettes,
+            lambda size: settings.choose_palette(int(size)),
+        )  # fmt: skip
         self.ground = ColourField(theme, "Background", "Choose the colour behind transparent pictures and of margins")
         self.fitting.chosen.connect(preparation.choose_fitting)
-        self.colours.chosen.connect(lambda choice: settings.choose_grey(choice == "grey"))
+        self.colours.chosen.connect(self._choose_colours)
         self.ground.chosen.connect(preparation.choose_ground)
 
     def _make_sound_fields(self, theme: Theme) -> None:
@@ -187,14 +201,20 @@ class PreparationSection(Column):
     def _build_form(self, theme: Theme) -> None:
         """Place the fields: those of each medium, then how it is varied."""
         pictures: list[tuple[str, QWidget]] = [
-            ("Cut", self.fitting), ("Size", self.picture_size), ("Colours", self.colours), ("Background", self.ground),
+            ("Cut", self.fitting), ("Size", self.picture_size), ("Colours", self.colours),
         ]  # fmt: skip
+        palettes: list[tuple[str, QWidget]] = [("Palette", self.palette_size)]
+        grounds: list[tuple[str, QWidget]] = [("Background", self.ground)]
         recordings: list[tuple[str, QWidget]] = [
             ("Rate", self.rate), ("Silence", self.silence), ("Length", self.clip), ("Loudness", self.peak),
         ]  # fmt: skip
         sounds: list[tuple[str, QWidget]] = [("Sounds", self.sound_form)]
         self.parts: dict[str, QWidget] = {}
-        for name, rows in (("sounds", sounds), ("pictures", pictures), ("recordings", recordings)):
+        forms = (
+            ("sounds", sounds), ("pictures", pictures), ("palette", palettes), ("ground", grounds),
+            ("recordings", recordings),
+        )  # fmt: skip
+        for name, rows in forms:
             part = Column(theme, 10)
             part.rows.addLayout(make_form(theme, rows))
             self.parts[name] = part
@@ -229,7 +249,8 @@ class PreparationSection(Column):
         self.fold.clicked.connect(lambda: self.set_folded(not self.form.isHidden()))
         bind(self, preparation.fitting, self.fitting.show_choice)
         bind(self, settings.size, lambda size: show_choice(self.picture_size, size))
-        bind(self, settings.grey, lambda grey: self.colours.show_choice("grey" if grey else "colour"))
+        bind(self, settings.grey, self._show_colours)
+        bind(self, settings.palette_size, self._show_colours)
         bind(self, preparation.ground, self.ground.show_colour)
         bind(self, preparation.are_cycles, lambda on: self.sound_form.show_choice("cycles" if on else "recordings"))
         bind(self, preparation.rate, lambda rate: show_choice(self.rate, rate))
@@ -244,12 +265,29 @@ class PreparationSection(Column):
         values = (
             preparation.fitting, preparation.rate, preparation.trims_silence, preparation.clip_seconds,
             preparation.peak, preparation.strengths, preparation.has_classes, settings.size, settings.grey,
+            settings.palette_size,
             settings.start_model, state.folder.report, state.folder.excluded,
         )  # fmt: skip
         bind_all(self, values, self._show)
         bind_all(self, (state.preview.shown, settings.prepared), self._show_preview)
 
+    def _choose_colours(self, choice: str) -> None:
+        settings = self._state.settings
+        if choice == "palette":
+            settings.choose_palette(USUAL_PALETTE_SIZE)
+        else:
+            settings.choose_grey(choice == "grey")
+
     # ── showing ──────────────────────────────────────────────────────────────────────────────────
+
+    def _show_colours(self, _: object) -> None:
+        settings = self._state.settings
+        size = settings.palette_size.get()
+        if size:
+            self.colours.show_choice("palette")
+            show_choice(self.palette_size, size)
+        else:
+            self.colours.show_choice("grey" if settings.grey.get() else "colour")
 
     def set_folded(self, folded: bool) -> None:
         self.form.setVisible(not folded)
@@ -292,15 +330,19 @@ class PreparationSection(Column):
         elif medium == "cycles":
             self.summary.setText(f"One cycle of {CYCLE_SAMPLES} samples")
         elif len(shape) == 3:
-            self.summary.setText(wording.picture_text(preparation, (shape[2], shape[1]), shape[0] == 1))
+            colours = wording.colours_text(shape[0] == 1, settings.trained_palette_size)
+            self.summary.setText(wording.picture_text(preparation, (shape[2], shape[1]), colours))
         self.varied.setText(wording.variation_text(settings.variations(), preparation.strengths.get()))
         self.parts["pictures"].setVisible(medium == "pictures")
+        self.parts["palette"].setVisible(medium == "pictures" and settings.trained_palette_size > 0)
+        self.parts["ground"].setVisible(medium == "pictures")
         self.parts["recordings"].setVisible(medium == "recordings")
         self.parts["sounds"].setVisible(medium in ("recordings", "cycles"))
         for variation in VARIATIONS:
-            self._variation_parts[variation.key].setVisible(medium in variation.media)
+            is_fixed = variation.key == COLOUR_VARIATION and settings.trained_palette_size > 0
+            self._variation_parts[variation.key].setVisible(medium in variation.media and not is_fixed)
         is_free = settings.start_model.get() is None
-        for field in (self.picture_size, self.colours, self.rate, self.sound_form):
+        for field in (self.picture_size, self.colours, self.palette_size, self.rate, self.sound_form):
             field.setEnabled(is_free)
         report = state.folder.report.get()
         has_classes = preparation.has_classes.get()

@@ -19,10 +19,17 @@ def seconds_text(seconds: float) -> str:
     return f"{number:g} {unit}" if number == 1 else f"{number:g} {unit}s"
 
 
-def picture_text(preparation: PreparationSettings, size: tuple[int, int], grey: bool) -> str:
+def colours_text(grey: bool, palette_size: int) -> str:
+    """Return `colour`, `grey` or `palette of 16`."""
+    if palette_size:
+        return f"palette of {palette_size}"
+    return "grey" if grey else "colour"
+
+
+def picture_text(preparation: PreparationSettings, size: tuple[int, int], colours: str) -> str:
     """Return `Middle, 32 × 32, colour, turned upright`."""
     fitting = FITTING_WORDS[preparation.fitting.get()]
-    return f"{fitting}, {size[0]} × {size[1]}, {'grey' if grey else 'colour'}, turned upright"
+    return f"{fitting}, {size[0]} × {size[1]}, {colours}, turned upright"
 
 
 def recording_text(preparation: PreparationSettings, rate: int) -> str:

@@ -1,5 +1,6 @@
 """Shows some files beside what the model gets of them, and variations of one; their sounds can be heard."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from PySide6.QtCore import QObject
@@ -66,6 +67,8 @@ class ExamplePreview(State):
         """Whether the page is shown."""
         self.examples: Value[tuple[ShownExample, ...]] = Value((), self)
         """The newest examples. Earlier ones stay until newer ones arrive."""
+        self.palette: Value[tuple[Sequence[int], ...]] = Value((), self)
+        """The colours in which the examples are seen; empty without a palette."""
         self.busy: Value[bool] = Value(False, self)
         self.fault: Value[str] = Value("", self)
         """Why there are no examples."""
@@ -179,6 +182,7 @@ class ExamplePreview(State):
         self.fault.set("")
         self.chosen.set(min(self.chosen.get(), max(len(event.names) - 1, 0)))
         self.player.stop()
+        self.palette.set(event.palette)
         self.examples.set(tuple(self._examples(event)))
 
     def _examples(self, event: ExamplesPreview) -> list[ShownExample]:
@@ -194,6 +198,7 @@ class ExamplePreview(State):
 
     def _show_fault(self, fault: str) -> None:
         self.busy.set(False)
+        self.palette.set(())
         self.examples.set(())
         self.fault.set(fault)
 

@@ -7,8 +7,9 @@ from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
+from studio.app.panels.train.palette_view import PaletteView
 from studio.app.panels.train.preview import FIRST_VARIATION, ORIGINAL, SEEN, ExamplePreview, ShownExample
-from studio.app.widgets.binding import bind_all
+from studio.app.widgets.binding import bind, bind_all
 from studio.app.widgets.controls import Button, ElidedLabel, Label, make_row
 from studio.app.widgets.icons import icon_pixmap
 from studio.app.widgets.item_views import set_up_item_view
@@ -222,9 +223,11 @@ class PreviewPage(QWidget):
         )
         self.heading = ElidedLabel("", "heading")
         self.variations = ArtworkList(theme, "Variations", 1, shows_names=False, marks_current=False)
+        self.swatches = PaletteView(theme)
         self._column = QVBoxLayout(self)
         self._column.addWidget(make_row(self.title, 0, self.others, self.close_button, spacing=16))
         self._column.addWidget(self.note)
+        self._column.addWidget(self.swatches)
         self._column.addWidget(self.grid, 1)
         self._column.addWidget(self.heading)
         self._column.addWidget(self.variations)
@@ -235,6 +238,7 @@ class PreviewPage(QWidget):
         self.variations.part_clicked.connect(lambda row, part: preview.play(preview.chosen.get(), part))
         bind_all(self, (preview.examples, preview.fault, preview.busy, preview.chosen), self._show)
         bind_all(self, (preview.player.playing, preview.chosen), self._show_playing)
+        bind(self, preview.palette, self.swatches.show_colours)
         theme.changed.connect(self._lay_out)
         self._lay_out()
 

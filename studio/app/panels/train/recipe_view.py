@@ -7,12 +7,29 @@ from PySide6.QtWidgets import QGridLayout, QLineEdit, QWidget
 
 from studio.app.panels.train.settings import TrainingSettings, field_ranges
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Button, Column, Label, SegmentedControl, clear_layout, set_style, set_tooltip
+from studio.app.widgets.controls import (
+    Button,
+    ChoiceField,
+    Column,
+    Label,
+    SegmentedControl,
+    clear_layout,
+    set_style,
+    set_tooltip,
+)
 from studio.app.widgets.theme import Theme
 from studio.wire.messages import TrainingPrepared
 
 HIDDEN = ("patience", "mirror", "classes")
 """Fields with a control of their own."""
+FOLLOWED = {
+    (False, False): "Nothing",
+    (True, False): "Pitch",
+    (False, True): "Loudness",
+    (True, True): "Pitch and loudness",
+}
+"""What a model follows of a recording, by whether it follows the pitch and the loudness."""
+FOLLOWED_KEYS = ("follows_pitch", "follows_loudness")
 
 
 class RecipeSection(Column):
@@ -58,16 +75,24 @@ class RecipeSection(Column):
         found = [
             (part, key, about) for part, schema in parts for key, about in field_ranges(schema) if key not in HIDDEN
         ]
+        follows = any(key in FOLLOWED_KEYS for _, key, _ in found)
+        found = [each for each in found if each[1] not in FOLLOWED_KEYS]
         keys = [(part, key) for part, key, _ in found]
         if keys != self._keys:
             self._keys = keys
-            self._build(found)
+            self._build(found, follows=follows)
+        if follows:
+            recipe = prepared.config["recipe"]
+            pitch, loudness = (bool(recipe.get(key)) for key in FOLLOWED_KEYS)
+            self.followed.setCurrentIndex(list(FOLLOWED).index((pitch, loudness)))
         for part, key, _ in found:
             self._show_value(self._fields[part, key], prepared.config[part].get(key))
 
-    def _build(self, found: list[tuple[str, str, Mapping[str, Any]]]) -> None:
+    def _build(self, found: list[tuple[str, str, Mapping[str, Any]]], *, follows: bool) -> None:
         clear_layout(self._grid)
         self._fields.clear()
+        if follows:
+            self._build_followed(len(found))
         for row, (part, key, about) in enumerate(found):
             title = str(about["title"])
             change = self._settings.set_recipe if part == "recipe" else self._settings.set_plan
@@ -80,6 +105,22 @@ class RecipeSection(Column):
             self._grid.addWidget(Label(title, "soft", wrap=True), row, 0)
             self._grid.addWidget(field, row, 1)
             self._fields[part, key] = field
+
+    def _build_followed(self, row: int) -> None:
+        """Add the choice of what the model will follow of a recording."""
+        tooltip = "Choose what the model follows of a recording that you give it, when it plays"
+        self.followed = ChoiceField(self._theme, "Follows", tooltip)
+        self.followed.setSizeAdjustPolicy(ChoiceField.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.followed.setMinimumContentsLength(6)
+        for words in FOLLOWED.values():
+            self.followed.addItem(words)
+        self.followed.activated.connect(self._choose_followed)
+        self._grid.addWidget(Label("Follows", "soft", wrap=True), row, 0)
+        self._grid.addWidget(self.followed, row, 1)
+
+    def _choose_followed(self, place: int) -> None:
+        pitch, loudness = list(FOLLOWED)[place]
+        self._settings.set_followed(pitch=pitch, loudness=loudness)
 
     def _make_field(
         self, title: str, key: str, about: Mapping[str, Any], change: Callable[[str, object], None]

@@ -348,11 +348,13 @@ class TrainingProcess(State):
         self.message.emit(event.text, "warn" if event.reason else "info")
 
     def _add_samples(self, event: TrainingSamples) -> None:
+        self.sampling.set(False)
+        if not len(event.artworks):
+            return
         self.samples = [one for one in self.samples if one.step < event.step]
         self.samples.append(RunSamples(event.step, event.seconds, event.artworks))
         if self.is_remote:
             self._record.add_samples(self.samples[-1])
-        self.sampling.set(False)
         self.samples_changed.emit()
 
     def _show_compared(self, event: SamplesCompared) -> None:

@@ -118,16 +118,20 @@ class RunsSection(Column):
             name = run.folder.name
             is_shown = shown is not None and shown.folder == run.folder
             is_compared = name in state.comparison.names
-            words = "at work" if is_shown and active else wording.run_row(run)
+            is_running = is_shown and active
+            compared = compared_curve(run)
+            other = " · other files" if state.comparison.has_other_data(compared.source) else ""
+            words = "running" if is_running else f"{wording.run_row(run)}{other}"
             sample = run.newest.artworks[0] if run.newest is not None and len(run.newest.artworks) else None
-            curve = SmallCurve(self._theme, compared_curve(run).points[:, 1], is_compared=is_compared)
+            curve = SmallCurve(self._theme, compared.points[:, 1], is_compared=is_compared)
             row = self.run_rows[name] = RunRow(self._theme, run.config.title, words, sample, curve)
             row.show_run.setEnabled(not active and not (is_shown and state.page.get() == "run"))
-            row.compare.setEnabled(not is_shown)
+            fault = state.comparison.fault(run)
+            row.compare.setEnabled(not is_shown and not fault)
             row.compare.set_text("Do not compare" if is_compared else "Compare")
             row.compare.setAccessibleName(f"{row.compare.text()} {run.config.title}")
-            row.compare.set_tooltip("Leave out its curve" if is_compared else "Draw its curve in grey")
-            row.delete.setEnabled(not (is_shown and active))
+            row.compare.set_tooltip(fault or ("Leave out its curve" if is_compared else "Draw its curve in grey"))
+            row.delete.setVisible(not is_running)
             row.show_run.clicked.connect(lambda checked=False, name=name: state.show_run(name))
             row.compare.clicked.connect(lambda checked=False, name=name: state.compare_run(name))
             row.delete.clicked.connect(lambda checked=False, name=name: state.delete_run(name))

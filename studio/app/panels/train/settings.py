@@ -12,7 +12,7 @@ from studio.app.core.undo import ChangeStep
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.train.folder import FolderScan, ScanOptions
 from studio.app.panels.train.names import with_free_name
-from studio.app.panels.train.preparation import MIRROR, PreparationSettings, Variation
+from studio.app.panels.train.preparation import COLOUR_VARIATION, MIRROR, PreparationSettings, Variation
 from studio.app.panels.train.training_computers import TrainingComputers
 from studio.library.models import InstalledModel
 from studio.wire.messages import (
@@ -39,13 +39,15 @@ class FamilyUse:
     """Its uses, in words for the user."""
     media: tuple[str, ...]
     """Its medium, as in FolderExamined.medium."""
+    has_palette: bool = False
+    """Whether it can learn pictures in indexed colours."""
 
 
 FAMILY_USES = (
     FamilyUse("glow", "Glow", "Drag sliders", ("pictures",)),
     FamilyUse("realnvp", "RealNVP", "Drag sliders", ("pictures",)),
     FamilyUse("pixelcnn_pp", "PixelCNN++", "Complete and grow", ("pictures",)),
-    FamilyUse("gated_pixelcnn", "Gated PixelCNN", "Complete and grow", ("pictures",)),
+    FamilyUse("gated_pixelcnn", "Gated PixelCNN", "Complete and grow", ("pictures",), has_palette=True),
     FamilyUse("wavenet", "WaveNet", "Play", ("recordings",)),
     FamilyUse("maf", "MAF", "Waves", ("cycles",)),
 )
@@ -53,6 +55,9 @@ PRESETS = ("tiny", "small", "large", "paper")
 """The presets that a family may have, the smallest first."""
 SIZES = (16, 32, 64, 128)
 """Sides of pictures in pixels."""
+PALETTE_SIZES = (2, 4, 8, 16, 24, 32, 48, 64)
+"""Numbers of colours of a palette."""
+USUAL_PALETTE_SIZE = 16
 CYCLE_SAMPLES = 256
 """Samples of one cycle of a wave."""
 
@@ -84,6 +89,8 @@ class TrainingSettings(State):
         """The families as the engine describes them, see `Ready`."""
         self.size: Value[int] = Value(32, self)
         self.grey: Value[bool] = Value(False, self)
+        self.palette_size: Value[int] = Value(0, self)
+        """The number of indexed colours; 0 for full colour or grey."""
         self.title: Value[str] = Value("", self)
         """The title that the user typed; empty for the folder's name."""
         self.start_model: Value[InstalledModel | None] = Value(None, self)
@@ -124,6 +131,7 @@ class TrainingSettings(State):
             Field("preset", self.preset.get, lambda key: self.preset.set(one_of(PRESETS, key))),
             Field("size", self.size.get, lambda size: self.size.set(one_of(SIZES, size))),
             Field.of("grey", self.grey, bool),
+            Field("palette_size", self.palette_size.get, self._use_palette_size),
             Field.of("title", self.title, str),
             Field("start_model", self._start_name, self._use_start_name),
             Field.of("stops_early", self.stops_early, bool),
@@ -144,7 +152,14 @@ class TrainingSettings(State):
         self._change("size of pictures", size=size, start_model="")
 
     def choose_grey(self, grey: bool) -> None:
-        self._change("colours", grey=grey, start_model="")
+        self._change("colours", grey=grey, palette_size=0, start_model="")
+
+    def choose_palette(self, size: int) -> None:
+        """Learn pictures in so many indexed colours, with a family that can."""
+        other: dict[str, Any] = {}
+        if not any(each.has_palette for each in FAMILY_USES if each.family == self.family.get()):
+            other = {"family": next(each.family for each in FAMILY_USES if each.has_palette), "recipe": {}}
+        self._change("colours", grey=False, palette_size=size, start_model="", **other)
 
     def choose_classes(self, on: bool) -> None:
         """Learn sub-folders as classes, or learn without classes."""
@@ -168,6 +183,11 @@ class TrainingSettings(State):
         """Change a hyperparameter."""
         self._change(key, gesture=f"recipe {key}", recipe={**self.recipe.get(), key: value})
 
+    def set_followed(self, *, pitch: bool, loudness: bool) -> None:
+        """Choose what of a recording the model will follow."""
+        recipe = {**self.recipe.get(), "follows_pitch": pitch, "follows_loudness": loudness}
+        self._change("what it follows", recipe=recipe)
+
     def set_plan(self, key: str, value: object) -> None:
         """Change a setting of the loop."""
         self._change(key, gesture=f"plan {key}", plan={**self.plan.get(), key: value})
@@ -188,11 +208,13 @@ class TrainingSettings(State):
 
     def family_uses(self) -> tuple[FamilyUse, ...]:
         """Return the families that can learn from the folder; all of them if it is not known yet."""
-        return tuple(each for each in FAMILY_USES if self._suits(each))
+        indexed = self.medium in ("", "pictures") and self.palette_size.get() > 0
+        return tuple(each for each in FAMILY_USES if self._suits(each) and (each.has_palette or not indexed))
 
     def variations(self) -> list[Variation]:
-        """Return the ways in which artworks are varied."""
-        return self._preparation.variations_of(self.medium)
+        """Return the ways in which artworks are varied. The colours of a palette are fixed."""
+        found = self._preparation.variations_of(self.medium)
+        return [each for each in found if each.key != COLOUR_VARIATION or not self.trained_palette_size]
 
     def _suits(self, family_use: FamilyUse) -> bool:
         return not self.medium or self.medium in family_use.media
@@ -264,11 +286,12 @@ class TrainingSettings(State):
             preset=self.preset.get(),
             shape=shape,
             sample_rate=rate,
+            palette_size=self.palette_size.get() if self.medium == "pictures" else 0,
             start_model=start.card.name if start is not None else "",
             recipe=self.recipe.get(),
             plan=plan | ({MIRROR: True} if mirrors else {}),
             preparation=self._preparation.as_record(),
-            augmentation=self._preparation.augmentation_of(self.medium),
+            augmentation=self._preparation.augmentation_of(self.variations()),
             measures=not self.computer.get(),
         )
 
@@ -285,7 +308,13 @@ class TrainingSettings(State):
     def trained_shape(self) -> tuple[tuple[int, ...], int]:
         """Return the shape of the training artworks and their rate in Hz: those of the model to start from, if any."""
         start = self.start_model.get()
-        return self._shape() if start is None else (start.card.shape, start.card.sample_rate)
+        return self._shape() if start is None else (start.card.shown_shape, start.card.sample_rate)
+
+    @property
+    def trained_palette_size(self) -> int:
+        """Return the number of indexed colours: those of the model to start from, if any; 0 if there is no palette."""
+        start = self.start_model.get()
+        return self.palette_size.get() if start is None else len(start.card.palette)
 
     def scan_options(self) -> ScanOptions:
         """Return how the files of a folder are examined: as a training with these settings reads them."""
@@ -295,7 +324,7 @@ class TrainingSettings(State):
         if start is not None and start.card.sample_rate:
             rate = start.card.sample_rate
         elif start is not None and start.card.medium == "picture":
-            shape = start.card.shape
+            shape = start.card.shown_shape
         if self._preparation.are_cycles.get():
             shape, rate = start.card.shape if start is not None else (CYCLE_SAMPLES,), 0
         return ScanOptions(shape, rate, self._preparation.as_record())
@@ -358,6 +387,9 @@ class TrainingSettings(State):
         known = any(each.family == card.family for each in FAMILY_USES)
         classes = card.classes or self._preparation.has_classes.get()
         return known and not classes and self.medium in ("", medium)
+
+    def _use_palette_size(self, size: int) -> None:
+        self.palette_size.set(one_of((0, *PALETTE_SIZES), size))
 
     def _start_name(self) -> str:
         start = self.start_model.get()

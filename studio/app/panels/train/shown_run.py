@@ -25,6 +25,8 @@ class ShownRun:
     """As in the plan of the training; 0 if unknown."""
     place: RunPlace | None = None
     """The other computer that trains it; None for this one."""
+    palette_size: int = 0
+    """The number of indexed colours; 0 if there is no palette."""
 
     @classmethod
     def of(cls, folder: Path, config: RunConfig, source: str, place: RunPlace | None) -> "ShownRun":
@@ -41,6 +43,7 @@ class ShownRun:
             int(config.plan.get("evaluate_every", 0)),
             int(config.plan.get("patience", 0)),
             place,
+            config.palette_size,
         )
 
     @property

@@ -105,6 +105,7 @@ class TrainState(PanelState):
         self.run.ended.connect(self._end_run)
         self.run.model_written.connect(self._on_model_written)
         self.run.message.connect(lambda text, severity: messages.show_message(text, severity))
+        self.run.shown.changed.connect(self.comparison.follow_run)
         self.queue.begins.connect(lambda: self.samples.scrub(None))
         self._declare(
             *self.preparation.fields,

@@ -74,18 +74,20 @@ def family_title(family: str) -> str:
     return next((each.title for each in FAMILY_USES if each.family == family), family)
 
 
-def size_text(shape: tuple[int, ...], sample_rate: int) -> str:
-    """Return `32 × 32 colour`, `16 kHz` or `256 samples`."""
+def size_text(shape: tuple[int, ...], sample_rate: int, palette_size: int) -> str:
+    """Return `32 × 32 colour`, `32 × 32 in 16 colours`, `16 kHz` or `256 samples`."""
     if sample_rate:
         return f"{sample_rate / 1000:g} kHz"
     if len(shape) == 1:
         return f"{shape[0]} samples"
+    if palette_size:
+        return f"{shape[2]} × {shape[1]} in {palette_size} colours"
     return f"{shape[2]} × {shape[1]} {'colour' if shape[0] == 3 else 'grey'}"
 
 
 def run_facts(shown: ShownRun) -> str:
     """Return `Glow · 32 × 32 colour`, with the other computer that trains it: `… · on ada@garden`."""
-    facts = f"{family_title(shown.family)} · {size_text(shown.shape, shown.sample_rate)}"
+    facts = f"{family_title(shown.family)} · {size_text(shown.shape, shown.sample_rate, shown.palette_size)}"
     return f"{facts} · on {shown.place.computer}" if shown.place is not None else facts
 
 

@@ -8,7 +8,7 @@ import soundfile
 from msgspec.structs import replace
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
 
 from studio.app.panels.sound.inspector_view import SoundInspector
@@ -588,3 +588,42 @@ def test_bits_that_were_stopped_come_back_by_a_button_beside_the_words(stage: St
     assert len(prices(stage)) == count + 1
     assert not inspector.show_bits.isVisible()
     assert "stopped" not in inspector.priced.text()
+
+
+def test_a_model_follows_a_recording_that_the_user_chooses(
+    stage: Stage, two_models: Path, qtbot: QtBot, tmp_path: Path
+) -> None:
+    inspector, sound = stage.inspector, stage.sound
+    assert not inspector.choose_followed.isVisible(), "this model follows nothing"
+    recipe = {"family": "wavenet", "follows_pitch": True, "follows_loudness": False}
+    card = replace(make_card("flute", (RATE,), family=("wavenet", "WaveNet"), rate=RATE), recipe=recipe)
+    write_model(two_models, card)
+    sound.models.refresh_models()
+    sound.choose_model("flute")
+    stage.show()
+    assert inspector.choose_followed.isVisible() and not inspector.clear_followed.isVisible()
+    assert inspector.followed_name.text() == "A recording that it learned from"
+    assert inspector.followed_note.text() == "The sound takes pitch from it, again and again."
+    hummed = np.rint(9000 * np.sin(np.arange(2 * RATE) * 0.1)).astype(np.int16)
+    soundfile.write(tmp_path / "hummed.wav", hummed, RATE, subtype="PCM_16")
+    QTest.mouseClick(inspector.choose_followed, Qt.MouseButton.LeftButton)
+    (dialog,) = stage.frame.findChildren(QFileDialog)
+    dialog.fileSelected.emit(str(tmp_path / "hummed.wav"))
+    dialog.reject()
+    qtbot.waitUntil(lambda: inspector.followed_name.text() == "hummed.wav")
+    sound.play()
+    stage.make(1.0)
+    asked = [each for each in stage.studio.engine.sent if isinstance(each, StreamSound)][-1]
+    assert asked.followed_sound is not None and len(asked.followed_sound) == 2 * RATE
+    settle()
+    QTest.mouseClick(inspector.clear_followed, Qt.MouseButton.LeftButton)
+    assert not len(sound.player.samples), "another sound begins"
+    sound.play()
+    asked = [each for each in stage.studio.engine.sent if isinstance(each, StreamSound)][-1]
+    assert asked.followed_sound is None
+    sound.choose_model("drone")
+    sound.followed.open_file(tmp_path / "hummed.wav", RATE)
+    qtbot.waitUntil(lambda: sound.followed.opened.get() is not None)
+    sound.play()
+    asked = [each for each in stage.studio.engine.sent if isinstance(each, StreamSound)][-1]
+    assert (asked.model, asked.followed_sound) == ("drone", None), "others would refuse it"

@@ -9,6 +9,7 @@ import numpy as np
 
 from studio.app.app_state import AppState
 from studio.app.panels.train.state import TrainState
+from studio.media.preparation import Palette
 from studio.wire.messages import (
     AnyCommand,
     ExaminedFile,
@@ -136,7 +137,9 @@ class TrainBench:
         for job in [job for job in self.engine.stopped if job.startswith(name) and job in self.engine.receivers]:
             self.engine.emit_events(Stopped(job=job))
 
-    def show_examples(self, names: tuple[str, ...] = ("a.png", "b.png"), rate: int = 0) -> PreviewExamples:
+    def show_examples(
+        self, names: tuple[str, ...] = ("a.png", "b.png"), rate: int = 0, palette: Palette = ()
+    ) -> PreviewExamples:
         """Answer the newest question about examples: grey originals, and artworks as bright as their number."""
         self.end_cancelled("preview")
         asked = self.newest(PreviewExamples)
@@ -150,6 +153,7 @@ class TrainBench:
                 examples=examples,
                 variations=tuple(np.stack([one] * asked.variations) for one in examples) if asked.variations else (),
                 sample_rate=rate,
+                palette=palette,
                 originals=tuple(np.full(shape, 99, dtype) for _ in names) if asked.originals else (),
                 original_rates=(2 * rate,) * len(names) if asked.originals and rate else (),
             ),

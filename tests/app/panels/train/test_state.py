@@ -22,6 +22,7 @@ from studio.wire.messages import (
 )
 from tests.app.fake_model import make_card, write_model
 from tests.app.panels.train.bench import NONE, TrainBench
+from tests.media.shard_files import picture, write_shard
 
 
 @pytest.fixture
@@ -41,6 +42,19 @@ def test_a_dropped_folder_is_announced_and_examined(bench: TrainBench, folder: P
     report = bench.state.folder.report.get()
     assert report is not None and report.used == 20 and not bench.state.folder.busy.get()
     assert len(bench.state.folder.thumbnails) == 20
+
+
+def test_a_dropped_shard_is_examined_and_named_without_its_ending(bench: TrainBench, tmp_path: Path) -> None:
+    shards = [write_shard(tmp_path / f"{name}.tar", [("1.png", picture(1))]) for name in ("cats", "dogs")]
+    assert bench.window.drop_text(shards) == "Train on these shards"
+    bench.window.open_dropped(shards)
+    said = bench.window.messages.current.get()
+    assert said is not None and said.text == 'Only "cats.tar" was opened. Drop the folder of all shards instead.'
+    assert bench.newest(ScanFolder).source == str(shards[0])
+    bench.examine()
+    bench.prepare()
+    bench.state.press_main()
+    assert bench.newest(Train).config["name"] == "cats"
 
 
 def test_a_folder_is_learned_with_one_more_click(bench: TrainBench, folder: Path) -> None:

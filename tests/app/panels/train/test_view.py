@@ -17,11 +17,12 @@ from studio.app.panels.train.bar_view import TrainBar
 from studio.app.panels.train.inspector_view import TrainInspector
 from studio.app.panels.train.runs_view import RunRow, SamplePicture, SmallCurve
 from studio.app.panels.train.view import TrainFoot, TrainStage
-from studio.app.widgets.controls import SegmentedControl
+from studio.app.widgets.controls import ElidedLabel, SegmentedControl
 from studio.app.window.job_list import progress_text
 from studio.library import runs, storage
-from studio.wire.messages import PrepareTraining, SteerTraining, Train
+from studio.wire.messages import PrepareTraining, SteerTraining, Train, TrainingSamples
 from tests.app.fake_model import make_card, write_model
+from tests.app.panels.train import bench
 from tests.app.panels.train.bench import TrainBench
 from tests.app.window.test_layout import SIZES, cut, overlaps, resize
 from tests.app.window_fixtures import OpenedWindow, settle
@@ -84,6 +85,8 @@ def test_the_folder_is_shown_with_counts_sentences_and_thumbnails(parts: Parts, 
     parts.click(page.filter.button_of("unused"))
     shown = page.files.model()
     assert [shown.index(0, column).data() for column in (0, 1)] == ["notes.txt", "skipped: is not a picture"]
+    assert page.filter.button_of("all").text() == "Thumbnails"
+    assert page.filter.button_of("list").text() == "List of files"
     parts.click(page.filter.button_of("all"))
     index = page.thumbnails.model().index(5, 0)
     QTest.mouseClick(page.thumbnails.viewport(), LEFT, pos=page.thumbnails.visualRect(index).center())
@@ -406,6 +409,46 @@ def test_a_past_run_is_compared_while_another_learns(
     assert not parts.state.comparison.curves.get()
 
 
+def test_only_runs_with_the_same_unit_are_compared(
+    parts: Parts, folder: Path, finished_run: Path, qtbot: QtBot
+) -> None:
+    parts.click(open_runs(parts, qtbot)["old"].compare)
+    assert parts.state.comparison.names == ("old",)
+    parts.bench.start(folder, medium="recordings")
+    settle()
+    assert parts.state.comparison.names == (), "bits per dimension share no axis with bits per sample"
+    row = parts.inspector.past.run_rows["old"]
+    assert not row.compare.isEnabled()
+    assert row.compare.toolTip() == "Cannot be compared: it has bits per dimension, not bits per sample"
+    parts.state.compare_run("old")
+    assert parts.state.comparison.names == ()
+
+
+def test_a_run_on_other_files_is_compared_and_says_so(
+    parts: Parts, folder: Path, finished_run: Path, qtbot: QtBot
+) -> None:
+    parts.bench.start(folder)
+    row = open_runs(parts, qtbot)["old"]
+    assert [label.text() for label in row.findChildren(ElidedLabel)][0].endswith("· other files")
+    parts.click(row.compare)
+    parts.bench.learn(20, 7.0)
+    settle()
+    assert parts.stage.watch.caption.text() == "step 20 · Old 6.500 on other files"
+
+
+def test_the_run_at_work_is_marked_and_not_deleted(
+    parts: Parts, folder: Path, finished_run: Path, qtbot: QtBot
+) -> None:
+    parts.click(open_runs(parts, qtbot)["old"].show_run)
+    qtbot.waitUntil(lambda: parts.stage.currentWidget() is parts.stage.watch)
+    assert parts.inspector.past.run_rows["old"].delete.isVisibleTo(parts.inspector)
+    parts.state.run.resume()
+    settle()
+    row = parts.inspector.past.run_rows["old"]
+    assert [label.text() for label in row.findChildren(ElidedLabel)] == ["running"]
+    assert not row.delete.isVisible() and not row.show_run.isEnabled()
+
+
 def test_a_run_that_is_shown_is_not_compared_with_itself(parts: Parts, finished_run: Path, qtbot: QtBot) -> None:
     parts.click(open_runs(parts, qtbot)["old"].compare)
     parts.click(parts.inspector.past.run_rows["old"].show_run)
@@ -634,3 +677,42 @@ def test_a_run_that_waits_can_be_paused(parts: Parts, folder: Path) -> None:
     parts.bench.stop()
     settle()
     assert parts.stage.watch.title.text() == "Paused"
+
+
+def test_samples_that_memory_did_not_allow_can_be_asked_for_again(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    settle()
+    parts.click(parts.inspector.run.sample)
+    assert parts.inspector.run.sample.text() == "Drawing …"
+    none = np.zeros((0, 32, 32, 3), np.uint8)
+    job = parts.bench.newest(Train).job
+    parts.studio.engine.emit_events(TrainingSamples(job=job, step=1, seconds=0.1, artworks=none))
+    settle()
+    assert parts.inspector.run.sample.text() == "Sample now" and not parts.stage.watch.timeline.samples
+
+
+def test_one_control_says_what_a_wavenet_follows(parts: Parts, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    switches = {f"follows_{what}": {"type": "boolean", "title": f"Follow {what}"} for what in ("pitch", "loudness")}
+    monkeypatch.setattr(
+        bench, "RECIPE_SCHEMA", {"properties": {**switches, "hop": {"type": "integer", "title": "Hop"}}}
+    )
+    parts.bench.open_folder(folder, medium="recordings")
+    parts.bench.prepare()
+    settle()
+    recipe = parts.inspector.model.recipe
+    parts.click(recipe.fold)
+    assert recipe.followed.isVisible()
+    assert [recipe.followed.itemText(n) for n in range(4)] == ["Nothing", "Pitch", "Loudness", "Pitch and loudness"]
+    assert recipe.followed.currentText() == "Nothing"
+    for place, asked in enumerate([(False, False), (True, False), (False, True), (True, True)]):
+        recipe.followed.activated.emit(place)
+        parts.bench.prepare()
+        settle()
+        sent = parts.bench.newest(PrepareTraining).recipe
+        assert (sent["follows_pitch"], sent["follows_loudness"]) == asked
+        assert recipe.followed.currentIndex() == place
+    parts.studio.state.undo()
+    settle()
+    parts.bench.prepare()
+    settle()
+    assert recipe.followed.currentText() == "Loudness"

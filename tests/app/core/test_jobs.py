@@ -47,6 +47,8 @@ JOBS: dict[type[AnyCommand], AnyCommand] = {
     wire.MeasureTraining: wire.MeasureTraining(job="measure-1", config={}),
     wire.Train: wire.Train(job="train-1", source="", run_folder="", config={}),
     wire.MakePyramid: wire.MakePyramid(job="pyramid-1", base="tiny", upsampler="ink", source="", name="large"),
+    wire.DecodeClasses: wire.DecodeClasses(job="classes-1", model="tiny", point=wire.LatentPoint()),
+    wire.CompareSamples: wire.CompareSamples(job="copies-1", model="tiny", source="", seeds=(1,), temperature=1.0),
     wire.Evaluate: wire.Evaluate(job="evaluate-1", model="tiny", source=""),
     wire.Doctor: wire.Doctor(job="doctor-1"),
 }

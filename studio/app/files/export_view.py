@@ -1,5 +1,6 @@
 """Shows in the inspector how pictures are saved and copied."""
 
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtWidgets import QGridLayout, QWidget
@@ -15,11 +16,22 @@ from studio.media.pictures.enlarging import MAX_SIDE
 class ExportSection(Column):
     """Lets the user choose the size of saved pictures, the same in every panel.
 
-    `several`: the panel can save more than one picture at once; `show_several` changes that.
+    Arguments
+        several: whether the panel can save more than one picture at once; `show_several` changes that
+        canvas_size: returns (height, width) of pictures that do not have the model's own size; call `update_note`
+            after a change
     """
 
-    def __init__(self, theme: Theme, exporting: ExportSettings, model: Value[Any], several: bool = False) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        exporting: ExportSettings,
+        model: Value[Any],
+        several: bool = False,
+        canvas_size: Callable[[], tuple[int, int] | None] = lambda: None,
+    ) -> None:
         super().__init__(theme)
+        self._canvas_size = canvas_size
         self._exporting = exporting
         self._model = model
         self._several = several
@@ -60,15 +72,15 @@ class ExportSection(Column):
         bind(self, exporting.times, self._show_times, self.times.activated, self._choose_size)
         bind(self, exporting.pixels, self._show_pixels, self.pixels.valueChanged, exporting.choose_pixels)
         bind(self, exporting.on_sheet, self._show_sheet, self.sheet.chosen, self._choose_sheet)
-        bind(self, exporting.smooth, self._show_note)
-        bind(self, model, self._show_note)
+        bind(self, exporting.smooth, self.update_note)
+        bind(self, model, self.update_note)
 
     def show_several(self, several: bool) -> None:
         """Show whether more than one picture can be saved at once now."""
         self._several = several
         self.sheet.setVisible(several)
         self._several_label.setVisible(several)
-        self._show_note(None)
+        self.update_note(None)
 
     def _choose_size(self, place: int) -> None:
         self._exporting.choose_times(self.times.itemData(place))
@@ -80,23 +92,23 @@ class ExportSection(Column):
         self.times.setCurrentIndex(self.times.findData(times))
         self.pixels.setVisible(not times)
         self._size_note.setVisible(not times)
-        self._show_note(times)
+        self.update_note(times)
 
     def _show_pixels(self, pixels: int) -> None:
         self.pixels.setValue(pixels)
-        self._show_note(pixels)
+        self.update_note(pixels)
 
     def _show_sheet(self, on: bool) -> None:
         self.sheet.show_choice("sheet" if on else "files")
-        self._show_note(on)
+        self.update_note(on)
 
-    def _show_note(self, _: object) -> None:
+    def update_note(self, _: object) -> None:
         """Show the resulting size; hide the section if the model makes no pictures."""
         trained = self._model.get()
         shape = trained.card.picture_size if trained is not None else None
         set_part_visible(self, shape is not None)
         if shape is not None:
-            height, width = self._exporting.chosen_enlargement.enlarged_size(*shape)
+            height, width = self._exporting.chosen_enlargement.enlarged_size(*(self._canvas_size() or shape))
             how = "smooth" if self._exporting.smooth.get() else "crisp"
             each = "each " if self._several and self._exporting.on_sheet.get() else ""
             note = f"{each}{width:,} × {height:,} pixels, {how} as seen, with the recipe inside"

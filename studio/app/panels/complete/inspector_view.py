@@ -35,8 +35,12 @@ class CompleteSettings(Column):
         self._build_grow()
         self._build_chosen()
         self._build_ranking()
-        self.add_widgets(ExportSection(theme, state.exporter.settings, state.model, several=True))
+        export = ExportSection(
+            theme, state.exporter.settings, state.model, several=True, canvas_size=lambda: state.canvas.canvas_size
+        )
+        self.add_widgets(export)
         self.add_stretch()
+        bind(self, state.canvas.picture, export.update_note)
         self._connect()
 
     def _build_temperature(self) -> tuple[QWidget, ...]:

@@ -294,10 +294,15 @@ class GenerateInspector(Column):
         self.add_section("Model", first=True)
         self.add_widgets(self.card)
         self.add_section("What to make")
-        self.export = ExportSection(theme, state.exporter.settings, state.model, several=True)
+        canvas = state.parameters.canvas
+        self.export = ExportSection(
+            theme, state.exporter.settings, state.model, several=True, canvas_size=canvas.chosen_size
+        )
         self.add_widgets(self.parameters, self.canvas, self._copies_row, self.export)
         self.add_stretch()
         bind(self, state.model, self.card.show_model)
+        bind(self, canvas.size, self.export.update_note)
+        bind(self, canvas.available, self.export.update_note)
         bind(
             self,
             state.copies,

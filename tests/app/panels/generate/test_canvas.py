@@ -79,6 +79,15 @@ def test_size_and_edges_are_shown_for_a_model_without_borders_alone(materials: O
     assert start_run(materials).canvas_size is None
 
 
+def test_the_size_of_saved_pictures_is_that_of_the_canvas(materials: OpenedWindow) -> None:
+    _, inspector = parts(materials)
+    materials.state.exporter.settings.choose_times(4)
+    inspector.canvas.size_row.width_field.setValue(64)
+    assert inspector.export.note.text().startswith("256 × 512 pixels")
+    materials.state.generate.choose_model("tiny")
+    assert inspector.export.note.text().startswith("32 × 32 pixels")
+
+
 def test_pictures_form_in_the_size_that_was_set(materials: OpenedWindow) -> None:
     stage, inspector = parts(materials)
     inspector.canvas.size_row.width_field.setValue(48)

@@ -71,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
                 mapped.append(scored)
     finally:  # all maps share one scale, so they are saved at the end, also after Ctrl+C
         if folder is not None and mapped:
-            scale = ColourScale.of_maps([scored.found.bits for scored in mapped], mapped[0].found.is_bound)
+            maps = [scored.found.bits for scored in mapped]
+            scale = ColourScale.of_maps(maps, mapped[0].found.is_bound, card.noise > 0)
             for scored in mapped:
                 _print_score(args, card, scored, _save_map(scored, folder, scale))
     return 1 if unusable else 0

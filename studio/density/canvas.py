@@ -39,12 +39,23 @@ class Canvas(Autoregressive):
     Its `surprisal` is that of a picture around which nothing is known. The latent is the noise of the canvas; that of
     the frame follows from it. Since encoding has no frame, decoding does not restore an encoded picture.
 
-    Raises ValueError if the model has borders, or if a seamless canvas is smaller than its reach.
+    Arguments
+        priced_by: the model that computes the bits of cuts, if `model` is a sharpened one, which has none
+
+    Raises ValueError if the model has borders, or if a seamless canvas is too small.
     """
 
     invertible = False
 
-    def __init__(self, model: Autoregressive, height: int, width: int, *, seamless: bool = False) -> None:
+    def __init__(
+        self,
+        model: Autoregressive,
+        height: int,
+        width: int,
+        *,
+        seamless: bool = False,
+        priced_by: Autoregressive | None = None,
+    ) -> None:
         if not model.margin:
             raise ValueError("the model learned with borders, so it draws only pictures of its own size")
         if seamless and min(height, width) < (least := least_side(model.margin)):
@@ -55,6 +66,7 @@ class Canvas(Autoregressive):
         super().__init__((model.shape[0], height, width), model.levels, model.net, model.conditional, model.classes)
         self.reach = model.margin
         self.seamless = seamless
+        self.priced_by = priced_by
         self.to(model.scale_of.device).train(model.training)
 
     @torch.no_grad()
@@ -99,7 +111,8 @@ class Canvas(Autoregressive):
         found = list(torch.split(framed, 1))
         for seam, wrap in enumerate((wrap_columns, wrap_rows)):
             for i, one in enumerate(found):
-                cutting = wrap(self, self.reach, one, None if c is None else c[i : i + 1], FRAME)
+                pricing = self if self.priced_by is None else self.priced_by
+                cutting = wrap(pricing, self.reach, one, None if c is None else c[i : i + 1], FRAME)
                 try:
                     while True:
                         next(cutting)

@@ -69,6 +69,7 @@ class SharpenedConditional(Conditional):
         self.numbers = own.numbers
         self.inputs_per_channel = own.inputs_per_channel
         self.colours_by_net = own.colours_by_net
+        self.inputs_per_channel = own.inputs_per_channel
         self.min_probability = own.min_probability
 
     def network_input(self, x: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Choose the processor and precision, and measure the free memory."""
 
+import contextlib
 import ctypes
 import gc
 import os
@@ -211,7 +212,7 @@ def batch_that_fits(device: ComputeDevice, wanted: int, bytes_each: int) -> int:
 
 
 def release_memory(device: torch.device) -> None:
-    """Release memory that torch caches for later. Use it after a shortage, before a smaller try.
+    """Release memory that torch or the C library keeps for later. Use it after a shortage, before a smaller try.
 
     Call it outside the `except` block, whose traceback still holds the tensors.
     """
@@ -220,6 +221,8 @@ def release_memory(device: torch.device) -> None:
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
+    with contextlib.suppress(OSError, AttributeError):  # only glibc has it
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def keep_freed_memory() -> bool:

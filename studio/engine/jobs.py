@@ -131,7 +131,7 @@ class JobStarter:
         if command.second_model:
             loaded = sampling.mix_loaded(loaded, self.model_cache.get_model(command.second_model))
         drawn = sharpening.sharpen_loaded(loaded, command.guidance, command.top_p)
-        return _with_size_of(command, loaded), _with_size_of(command, drawn)
+        return _with_size_of(command, loaded, loaded), _with_size_of(command, drawn, loaded)
 
     def adjust(self, command: wire.Adjust) -> EventSteps:
         """Change how a job draws from its next row on, or before it begins.
@@ -264,6 +264,7 @@ class JobStarter:
                 is_bound=not loaded.model.exact,
                 label=found.label,
                 log_prob_given_class=found.log_prob_given_class,
+                noise=loaded.card.noise,
             )
 
     def compute_bits(self, command: wire.ComputeBits) -> EventSteps:
@@ -355,10 +356,12 @@ def _encode_in_steps(
     raise RuntimeError("an encoding ended without its result")
 
 
-def _with_size_of(command: wire.DrawPictures, loaded: sampling.LoadedModel) -> sampling.LoadedModel:
-    """Return a model for pictures of a command's size."""
+def _with_size_of(
+    command: wire.DrawPictures, loaded: sampling.LoadedModel, priced_by: sampling.LoadedModel
+) -> sampling.LoadedModel:
+    """Return a model for pictures of a command's size. Their bits are computed by `priced_by`."""
     if isinstance(command, wire.Inpaint):
         return canvas.suited_to(loaded, command.picture)
     if isinstance(command, wire.Sample) and command.canvas_size is not None:
-        return canvas.on_canvas(loaded, command.canvas_size, seamless=command.seamless)
+        return canvas.on_canvas(loaded, command.canvas_size, seamless=command.seamless, priced_by=priced_by)
     return loaded

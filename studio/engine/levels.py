@@ -142,7 +142,7 @@ def dequantised_levels(arrays: Array, shape: tuple[int, ...], seed: int) -> Tens
 def examples_in_levels(
     arrays: Array, model: Model, classes: Tensor | None, seed: int, palette: Palette
 ) -> TrainingExamples:
-    """Return artworks `(n, *artwork_shape(shape))` of classes (n,) as a model learns them.
+    """Return artworks `(n, *artwork_shape(shape, palette))` of classes (n,) as a model learns them.
 
     Pictures of two levels become random bits, which the seed fixes. Raises DoesNotFit as `to_levels`.
     """

@@ -103,13 +103,8 @@ def find_shards(source: Path | str) -> ShardList | None:
     """
     path = os.path.abspath(source)
     if os.path.isdir(path):
-        try:
-            names = sorted((name for name in os.listdir(path) if not name.startswith(".")), key=os.fsencode)
-        except OSError:
-            return None
-        if not names or not all(_is_shard(name) for name in names):
-            return None
-        return ShardList(path, tuple(os.path.join(path, name) for name in names))
+        names = _shards_in(path)
+        return ShardList(path, tuple(os.path.join(path, name) for name in names)) if names else None
     if not _is_shard(path):
         return None
     found = [path] if os.path.lexists(path) else _expand(path)
@@ -246,6 +241,20 @@ class _FileEstimate:
 
 def _is_shard(name: str) -> bool:
     return name.lower().endswith(ENDING)
+
+
+def _shards_in(folder: str) -> list[str]:
+    """Return the names of the shards in a folder, in order; none if it holds anything else that is not hidden."""
+    names = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:  # the first one tells in most folders, however large
+                if not _is_shard(entry.name) and not entry.name.startswith("."):
+                    return []
+                names.append(entry.name)
+    except OSError:
+        return []
+    return sorted((name for name in names if not name.startswith(".")), key=os.fsencode)
 
 
 def _expand(path: str) -> list[str]:

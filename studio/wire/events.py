@@ -137,6 +137,8 @@ class Scored(Answer, frozen=True, kw_only=True, tag="scored"):
     """The requested class, or the one under which it is likeliest."""
     log_prob_given_class: float | None = None
     """ln p given that class, for a model with classes."""
+    noise: float = 0.0
+    """σ of the noise that is counted beside the artwork, for pixels from 0 to 1; 0 for none."""
 
 
 class BitsChunk(Answer, frozen=True, kw_only=True, tag="bits_chunk"):

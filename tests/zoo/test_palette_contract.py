@@ -11,6 +11,7 @@ from torch import Tensor
 from studio import zoo
 from studio.density.autoregressive import Autoregressive, uncached_stepper
 from studio.density.canvas import Canvas
+from studio.density.picture_mixture import mix_models
 
 SOFTMAX = ("pixelrnn", "pixelcnn", "gated_pixelcnn")
 COLOURS = 5
@@ -123,18 +124,32 @@ def test_a_family_without_a_softmax_refuses_in_a_sentence(family: str) -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("seamless", [False, True])
-def test_a_model_without_borders_draws_canvases_in_its_palette(seamless: bool) -> None:
+@pytest.mark.parametrize(("size", "seamless"), [((9, 14), False), ((26, 26), True)])
+def test_a_model_without_borders_draws_canvases_in_its_palette(size: tuple[int, int], seamless: bool) -> None:
     torch.manual_seed(1)
     recipe = zoo.gated_pixelcnn.GatedPixelCNN(width=8, layers=2, size=3, head=8, borderless=True)
     model = zoo.build_model(recipe, (1, 12, 12), COLOURS, indexed=True).double().eval()
     assert isinstance(model, Autoregressive)
-    canvas = Canvas(model, 9, 14, seamless=seamless).eval()
+    canvas = Canvas(model, *size, seamless=seamless).eval()
     x = canvas.sample([1, 2])
-    assert x.shape == (2, 1, 9, 14) and int(x.max()) < COLOURS
+    assert x.shape == (2, 1, *size) and int(x.max()) < COLOURS
     assert torch.equal(canvas.sample([2]), x[1:])
     assert torch.allclose(canvas.surprisal(x).flatten(1).sum(1) * -math.log(2), canvas.log_prob(x), atol=1e-9)
     keep = x.int()
     keep[..., 4:, :] = -1
     *_, last = canvas.decode_steps(canvas.noise([3, 4]), keep=keep)
     assert torch.equal(last.x[..., :4, :], x[..., :4, :])
+
+
+@torch.no_grad()
+def test_two_models_over_one_palette_can_be_mixed_and_others_cannot() -> None:
+    one, other = made("pixelcnn", 2, 4), made("gated_pixelcnn", 2, 4)
+    mixture = mix_models(one, other, 0.25)
+    every = torch.cartesian_prod(*[torch.arange(4, dtype=torch.uint8)] * 4).view(-1, 1, 2, 2)
+    assert float(mixture.log_prob(every).exp().sum()) == pytest.approx(1, abs=1e-9)
+    x = mixture.sample([1, 2, 3])
+    assert torch.equal(mixture.decode(mixture.encode(x)), x)
+    grey = zoo.FAMILIES["pixelcnn"].presets["tiny"].build((1, 2, 2), 4).double().eval()
+    assert isinstance(grey, Autoregressive)
+    with pytest.raises(ValueError, match="cannot be mixed"):
+        mix_models(one, grey, 0.25)

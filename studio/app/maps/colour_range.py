@@ -29,19 +29,19 @@ class ColourRange(State):
             self._ends = None
             self.scale.set(scale.with_range(low, high))
 
-    def fit_maps(self, maps: Sequence[Array], bound: bool) -> None:
+    def fit_maps(self, maps: Sequence[Array], bound: bool, with_noise: bool = False) -> None:
         """Fit the scale to these maps only."""
         low, high = zip(*map(percentile_range, maps), strict=True)
-        self._set_scale(min(low), max(high), bound)
+        self._set_scale(min(low), max(high), bound, with_noise)
 
-    def include_map(self, bits: Array, bound: bool) -> None:
+    def include_map(self, bits: Array, bound: bool, with_noise: bool = False) -> None:
         """Widen the scale to a further map, unless the user has set it."""
         low, high = percentile_range(bits)
         if self.scale.get() is None:
-            self._set_scale(low, high, bound)
+            self._set_scale(low, high, bound, with_noise)
         elif self._ends is not None:
-            self._set_scale(min(low, self._ends[0]), max(high, self._ends[1]), bound)
+            self._set_scale(min(low, self._ends[0]), max(high, self._ends[1]), bound, with_noise)
 
-    def _set_scale(self, low: float, high: float, bound: bool) -> None:
+    def _set_scale(self, low: float, high: float, bound: bool, with_noise: bool) -> None:
         self._ends = low, high
-        self.scale.set(ColourScale.over_range(low, high, bound))
+        self.scale.set(ColourScale.over_range(low, high, bound, with_noise))

@@ -37,6 +37,8 @@ class SurprisalMap:
     bound: bool
     """Whether only the sum of the bits has a meaning. Each pixel then has a share of it."""
     model: str
+    with_noise: bool = False
+    """Whether the bits are those of the picture plus noise."""
 
 
 class SurprisalMaps(State):
@@ -97,7 +99,7 @@ class SurprisalMaps(State):
         """Fit the scale to the visible pictures."""
         known_maps = [map for map in (self._maps.get(id(each.picture)) for each in self._shown) if map is not None]
         if known_maps:
-            self._range.fit_maps([map.bits for map in known_maps], known_maps[0].bound)
+            self._range.fit_maps([map.bits for map in known_maps], known_maps[0].bound, known_maps[0].with_noise)
 
     def set_hovered(self, picture: Array | None, row: int = 0, column: int = 0) -> None:
         """Set the pixel under the pointer. Without a picture there is none."""
@@ -108,7 +110,8 @@ class SurprisalMaps(State):
 
     def _use_answer(self, event: AnyEvent) -> None:
         if isinstance(event, Scored):
-            self._add_map(SurprisalMap(self._requested.picture, event.bits, event.is_bound, self._requested.model))
+            asked = self._requested
+            self._add_map(SurprisalMap(asked.picture, event.bits, event.is_bound, asked.model, event.noise > 0))
         else:
             self._refuse(self._requested)
         self._ask()
@@ -134,7 +137,7 @@ class SurprisalMaps(State):
         while len(self._maps) > MAX_MAPS:
             del self._maps[next(iter(self._maps))]
         if map.model == self._model:
-            self._range.include_map(map.bits, map.bound)
+            self._range.include_map(map.bits, map.bound, map.with_noise)
         self.map_arrived.emit(map)
 
     def _ask(self) -> None:

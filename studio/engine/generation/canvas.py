@@ -13,8 +13,13 @@ from studio.engine.levels import DoesNotFit
 from studio.wire.messages import MAX_CANVAS_SIDE, Array
 
 
-def on_canvas(loaded: LoadedModel, size: tuple[int, int], *, seamless: bool) -> LoadedModel:
-    """Return the model for pictures of a size (height, width). Raises DoesNotFit if it draws only its own size."""
+def on_canvas(
+    loaded: LoadedModel, size: tuple[int, int], *, seamless: bool = False, priced_by: LoadedModel | None = None
+) -> LoadedModel:
+    """Return the model for pictures of a size (height, width). Raises DoesNotFit if it draws only its own size.
+
+    `priced_by` is the model that computes bits, if `loaded` is sharpened.
+    """
     model = loaded.model
     if not isinstance(model, Autoregressive) or not model.margin:
         mixed = " in a mixture" if loaded.parts is not None else ""
@@ -23,7 +28,9 @@ def on_canvas(loaded: LoadedModel, size: tuple[int, int], *, seamless: bool) -> 
             "Choose a model without borders, or its own size"
         )
     try:
-        canvas = Canvas(model, *size, seamless=seamless)
+        pricing = priced_by.model if priced_by is not None else None
+        assert pricing is None or isinstance(pricing, Autoregressive), "the sharpened one is"
+        canvas = Canvas(model, *size, seamless=seamless, priced_by=pricing)
     except ValueError as error:
         raise DoesNotFit(str(error)) from None
     return replace(loaded, model=canvas, bytes_each=_estimate_bytes(canvas))
@@ -38,7 +45,7 @@ def suited_to(loaded: LoadedModel, picture: Array) -> LoadedModel:
     height, width = picture.shape[:2]
     if max(height, width) > MAX_CANVAS_SIDE:
         raise DoesNotFit(f"the picture is {width} × {height}, but a side has at most {MAX_CANVAS_SIDE:,} pixels")
-    return on_canvas(loaded, (height, width), seamless=False)
+    return on_canvas(loaded, (height, width))
 
 
 def _estimate_bytes(canvas: Canvas) -> int:

@@ -1,5 +1,7 @@
 """Measure the cost of a training on this computer, by a few steps on random artworks."""
 
+import copy
+import functools
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -9,7 +11,7 @@ import torch
 
 from studio import zoo
 from studio.density.autoregressive_sound import AutoregressiveSound
-from studio.engine.device import ComputeDevice, free_memory
+from studio.engine.device import ComputeDevice, free_memory, release_memory, used_memory
 from studio.engine.events import EventSteps
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import config as configs
@@ -36,6 +38,8 @@ WEIGHT_COPIES = 5
 FIRST_STEP_MEMORY = 130_000_000
 """Bytes that the first step of any model takes on a processor. By the peak of the process, a tiny Glow takes 125 MB
 more than its weights and gradients, a small one 144 MB, and a tiny RealNVP 195 MB."""
+SAMPLES = 16
+"""The number of samples that are drawn together while a model learns."""
 CHECKPOINT_COPIES = 4
 """The copies of the weights in a checkpoint: the model, its average and two of the optimiser."""
 
@@ -70,8 +74,9 @@ def _measure_cost(job: str, config: TrainingConfig, device: ComputeDevice) -> Ev
         free_memory=free,
     )
     if cost.memory <= free:
-        seconds, kept = yield from _try_steps(config, device)
-        cost = msgspec.structs.replace(cost, step_seconds=seconds, memory=cost.memory + kept)
+        seconds, measured, kept = yield from _try_steps(config, device)
+        memory = cost.memory + kept if measured is None else max(cost.memory, measured)
+        cost = msgspec.structs.replace(cost, step_seconds=seconds, memory=memory)
     yield cost
 
 
@@ -103,30 +108,73 @@ def _make_config(command: wire.PrepareTraining) -> Generator[None, None, Trainin
     return config
 
 
-def _try_steps(config: TrainingConfig, device: ComputeDevice) -> Generator[None, None, tuple[float, int]]:
-    """Return the seconds of a step, and the bytes that a step keeps for its gradients."""
+def _try_steps(config: TrainingConfig, device: ComputeDevice) -> Generator[None, None, tuple[float, int | None, int]]:
+    """Take a few steps; return the seconds of a step, and the bytes of a training.
+
+    These are the bytes that the process takes, None if the system does not say, and those that a step keeps for its
+    gradients. Both are given for a whole batch.
+    """
+    release_memory(device.torch_device)
+    idle = _idle_memory(device.torch_device)
     run = TrainingRun(config, Path(), device.torch_device, resumes=False)
     batch = run.config.plan.batch
     counts = [min(FEW, batch)]
     while counts[-1] < batch:
         counts.append(min(counts[-1] * GROWTH, batch))
     taken = seconds = 0.0
-    kept = 0
+    kept: dict[int, int] = {}
+    grown: dict[int, int] = {}
     for number, count in enumerate((counts[0], *counts, counts[-1])):
         # The first step also initialises. On a busy computer it took 11 times as long, so it is never the measure.
-        if number > 1 and taken > MAX_STEP_SECONDS:
+        # The second size is always tried, to tell what grows with the batch. A step of the training takes longer.
+        if number > 2 and taken > MAX_STEP_SECONDS:
             break
-        examples = _random_batch(run, count)
-        tensors: dict[int, int] = {}
-        with torch.autograd.graph.saved_tensors_hooks(note_sizes(tensors), lambda tensor: tensor):
-            began = time.perf_counter()
-            train_step(run, examples, bf16=device.has_bf16)
-            taken = time.perf_counter() - began
-        own = {parameter.untyped_storage().data_ptr() for parameter in run.model.parameters()}
+        taken, kept[count] = _try_step(run, count, device)
+        grown[count] = (used_memory(device.torch_device) or 0) - (idle or 0)
         seconds = taken * batch / count
-        kept = sum(size for place, size in tensors.items() if place not in own) * batch // count
         yield None
-    return seconds, kept
+    _draw_first_step(run)
+    count = max(kept)
+    missing = (batch - count) * _growth(kept)
+    if idle is None:
+        return seconds, None, kept[count] + missing
+    drawn = (used_memory(device.torch_device) or 0) - idle
+    return seconds, drawn + max(missing, (batch - count) * _growth(grown)), kept[count] + missing
+
+
+def _growth(measured: dict[int, int]) -> int:
+    """Return the bytes by which the largest of some batches grows with each artwork."""
+    if len(measured) == 1:
+        return 0
+    (before, less), (count, more) = list(measured.items())[-2:]
+    return (more - less) // (count - before)
+
+
+def _try_step(run: TrainingRun, count: int, device: ComputeDevice) -> tuple[float, int]:
+    """Take a step on random artworks; return its seconds, and the bytes that it keeps for its gradients."""
+    examples = _random_batch(run, count)
+    tensors: dict[int, int] = {}
+    with torch.autograd.graph.saved_tensors_hooks(note_sizes(tensors), lambda tensor: tensor):
+        began = time.perf_counter()
+        train_step(run, examples, bf16=device.has_bf16)
+        taken = time.perf_counter() - began
+    own = {parameter.untyped_storage().data_ptr() for parameter in run.model.parameters()}
+    return taken, sum(size for place, size in tensors.items() if place not in own)
+
+
+@torch.inference_mode()
+def _draw_first_step(run: TrainingRun) -> None:
+    """Begin to draw samples, as a training does, because that also takes memory."""
+    model = copy.deepcopy(run.average).eval()
+    if not isinstance(model, AutoregressiveSound) and not run.config.is_upsampler:
+        zoo.fold(model)
+        next(model.sample_steps(range(1, SAMPLES + 1)))
+
+
+@functools.cache
+def _idle_memory(device: torch.device) -> int | None:
+    """Return the bytes that this process used before it tried any step."""
+    return used_memory(device)
 
 
 def _random_batch(run: TrainingRun, count: int) -> TrainingExamples:

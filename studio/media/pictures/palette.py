@@ -1,7 +1,8 @@
 """Map pictures to a palette, and find the palette of pictures.
 
 The distance of two colours is that in OKLab (Björn Ottosson, A perceptual color space for image processing, 2020,
-https://bottosson.github.io/posts/oklab), in which equal distances look about equally large.
+https://bottosson.github.io/posts/oklab) with the axes a and b counted twice. Counted once, light grey metal became
+brown in a palette of 16 colours.
 """
 
 from collections.abc import Generator, Iterable
@@ -26,12 +27,14 @@ _TO_LAB = np.array(
     ]
 )
 _LIGHT: np.ndarray = colour.srgb_to_light(np.arange(256) / 255)
+_AXIS_WEIGHTS = np.array([1.0, 2.0, 2.0])
+"""Weights of L, a and b in a distance."""
 _PARTS = 2**16
 """Colours that are compared with a palette at once: 64 MB of distances."""
 _CELL_BITS = 5
 """Bits of each channel by which colours are gathered into cells before they are grouped."""
 _ROUNDS = 20
-"""Rounds of k-means. On 300 photographs and 594 textures the mean distance changes by less than 1 % afterwards."""
+"""Rounds of k-means. On 300 photographs in 8 colours the mean distance was 0.088 after 5, and 0.086 after 20 and 60."""
 
 
 def to_oklab(colours: np.ndarray) -> np.ndarray:
@@ -40,12 +43,21 @@ def to_oklab(colours: np.ndarray) -> np.ndarray:
     return lab
 
 
+def to_distance_axes(colours: np.ndarray) -> np.ndarray:
+    """Return sRGB colours (…, 3) uint8 in axes (…, 3) in which equal distances look about equally large."""
+    weighted: np.ndarray = to_oklab(colours) * _AXIS_WEIGHTS
+    return weighted
+
+
 def nearest_indices(picture: np.ndarray, palette: Palette) -> np.ndarray:
     """Return the number of the nearest colour for each pixel (…, 3) uint8, as (…,) uint8."""
     colours, places = _distinct_colours(picture)
-    targets = to_oklab(np.array(palette, np.uint8))
+    targets = to_distance_axes(np.array(palette, np.uint8))
     found = np.concatenate(
-        [_nearest(to_oklab(colours[first : first + _PARTS]), targets) for first in range(0, len(colours), _PARTS)]
+        [
+            _nearest(to_distance_axes(colours[first : first + _PARTS]), targets)
+            for first in range(0, len(colours), _PARTS)
+        ]
     )
     indices: np.ndarray = found.astype(np.uint8)[places].reshape(picture.shape[:-1])
     return indices
@@ -81,7 +93,7 @@ def find_palette(pictures: Iterable[np.ndarray], count: int) -> Generator[None, 
     Pictures with no more colours keep all of them. Otherwise k-means in OKLab groups the colours, and each group is
     given its colour of the pictures that is nearest to its mean, so that flat areas often keep theirs. It begins with
     the most frequent colour, then takes the one that is frequent and far from those taken. So the result depends on the
-    pictures alone. Pillow's median cut had a mean distance of 0.0615 on 300 photographs in 8 colours, and this 0.0584;
+    pictures alone. Pillow's median cut had a mean distance of 0.098 on 300 photographs in 8 colours, and this 0.086;
     Pillow's k-means took two minutes instead of three seconds. Yields after each step of some milliseconds.
     """
     frequencies = np.zeros(2**24, np.uint32)
@@ -100,7 +112,7 @@ def find_palette(pictures: Iterable[np.ndarray], count: int) -> Generator[None, 
 
 def _representatives(colours: np.ndarray, weights: np.ndarray, count: int) -> Generator[None, None, np.ndarray]:
     """Return the numbers of at most `count` colours (n, 3) that stand for all, which occur `weights` (n,) times."""
-    lab = to_oklab(colours)
+    lab = to_distance_axes(colours)
     points, sizes = _cells(colours, lab, weights)
     centres = _spread_centres(points, sizes, count)
     for _ in range(_ROUNDS):

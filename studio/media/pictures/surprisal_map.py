@@ -33,9 +33,11 @@ class ColourScale:
     most: float
     is_bound: bool
     """True if only the sum of a map is meaningful: each pixel has a share of it."""
+    with_noise: bool = False
+    """Whether the bits are those of the picture plus noise."""
 
     @classmethod
-    def over_range(cls, low: float, high: float, bound: bool) -> "ColourScale":
+    def over_range(cls, low: float, high: float, bound: bool, with_noise: bool = False) -> "ColourScale":
         """Return the scale for a range, its ends rounded outwards.
 
         Exact bits begin at 0; differences may be negative.
@@ -46,13 +48,13 @@ class ColourScale:
         step = _round_step(high - low)
         low = math.floor(low / step + 1e-6) * step
         high = math.ceil(high / step - 1e-6) * step
-        return cls(low, high, low, high, bound)
+        return cls(low, high, low, high, bound, with_noise)
 
     @classmethod
-    def of_maps(cls, maps: Sequence[Array], bound: bool) -> "ColourScale":
+    def of_maps(cls, maps: Sequence[Array], bound: bool, with_noise: bool = False) -> "ColourScale":
         """Return the scale for maps (height, width) that are compared."""
         found = [percentile_range(bits) for bits in maps]
-        return cls.over_range(min(low for low, _ in found), max(high for _, high in found), bound)
+        return cls.over_range(min(low for low, _ in found), max(high for _, high in found), bound, with_noise)
 
     @property
     def step(self) -> float:
@@ -63,6 +65,8 @@ class ColourScale:
     def description(self) -> tuple[str, str]:
         """Return the label of the last colour and a shorter one: `12 bits a pixel, exact`."""
         high = bits_text(self.high)
+        if self.with_noise:
+            return f"{high}, share of the total with noise", f"{high}, with noise"
         if self.is_bound:
             return f"{high}, share of the total", f"{high}, shared"
         return f"{high} a pixel, exact", f"{high}, exact"

@@ -16,12 +16,13 @@ def questions(engine: FakeEngine) -> list[Score]:
     return [command for command in engine.sent if isinstance(command, Score)]
 
 
-def answer(engine: FakeEngine, most: float = 8.0, bound: bool = False) -> None:
+def answer(engine: FakeEngine, most: float = 8.0, bound: bool = False, noise: float = 0.0) -> None:
     """Price the newest question: 0 at the top left to `most` at the bottom right."""
     asked = questions(engine)[-1]
     height, width = asked.picture.shape[:2]
     bits = np.linspace(0, most, height * width, dtype=np.float32).reshape(height, width)
-    engine.emit_events(Scored(job=asked.job, log_prob=-9.0, bits=bits, is_bound=bound), Finished(job=asked.job))
+    scored = Scored(job=asked.job, log_prob=-9.0, bits=bits, is_bound=bound, noise=noise)
+    engine.emit_events(scored, Finished(job=asked.job))
 
 
 def show(engine: FakeEngine, colour: int) -> None:
@@ -106,6 +107,19 @@ def test_the_scale_is_common_to_all_grows_and_is_the_hands_once_it_was_set(
     assert (scale.low, scale.high) == (0.0, 100.0)
     window.generate.choose_model("tones")
     assert surprise.scale.get() == scale, "the pictures of the grid are still those of the other model"
+
+
+def test_the_legend_says_that_bits_count_noise(window: AppState, engine: FakeEngine) -> None:
+    engine.status_changed.emit("Ready")
+    grid(window, engine, 2)
+    window.surprisal.set_on(True)
+    for _ in range(2):
+        answer(engine, bound=True, noise=0.1)
+        scale = window.surprisal.scale.get()
+        assert scale is not None
+        assert scale.description[0].endswith("share of the total with noise")
+    window.surprisal.fit_scale()
+    assert window.surprisal.scale.get() == scale
 
 
 def test_ends_stay_apart_and_inside() -> None:

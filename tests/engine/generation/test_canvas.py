@@ -58,6 +58,14 @@ def test_a_seamless_canvas_ends_with_its_seams(tiny_materials: str, ask: Ask) ->
     assert not np.array_equal(events[-1].pictures, next(e.pictures for e in events if e.done >= 30))
 
 
+def test_a_sharpened_canvas_is_seamless_too(tiny_materials: str, ask: Ask) -> None:
+    fields = {"model": tiny_materials, "seeds": (3,), "label": 1, "canvas_size": (28, 28), "seamless": True}
+    for sharpened in ({"guidance": 1.0}, {"top_p": 0.8}):
+        events = ask(wire.Sample(job="a", **fields, **sharpened))  # type: ignore[arg-type]
+        assert events[-1].done == events[-1].total
+        assert events[-1].log_prob is not None
+
+
 def test_large_canvases_are_drawn_a_few_at_a_time(
     tiny_materials: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

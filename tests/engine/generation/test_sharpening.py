@@ -57,13 +57,13 @@ def test_sharpened_pictures_differ_and_have_the_models_own_bits(tiny_materials: 
 
 def test_a_canvas_and_a_completion_are_sharpened_too(tiny_materials: str, draw: Draw) -> None:
     size = (20, 24)
-    canvas = {"model": tiny_materials, "seeds": (1, 2), "label": 1, "canvas_size": size}
-    plain, guided = (draw(wire.Sample(job="a", guidance=g, **canvas)) for g in (0.0, 3.0))  # type: ignore[arg-type]
+    fields = {"model": tiny_materials, "seeds": (1, 2), "label": 1}
+    plain, guided = (draw(wire.Sample(job="a", guidance=g, canvas_size=size, **fields)) for g in (0.0, 3.0))  # type: ignore[arg-type]
     assert guided.pictures.shape == (2, *size, 1)
     assert not np.array_equal(guided.pictures, plain.pictures)
     free = np.zeros(size, np.uint8)
     free[8:16, 4:20] = 1
-    hole = canvas | {"picture": plain.pictures[0], "mask": free}
+    hole = fields | {"picture": plain.pictures[0], "mask": free}
     filled, sharper = (draw(wire.Inpaint(job="a", top_p=p, **hole)) for p in (1.0, 0.3))  # type: ignore[arg-type]
     assert np.array_equal(sharper.pictures[:, free == 0], np.stack([plain.pictures[0][free == 0]] * 2))
     assert not np.array_equal(sharper.pictures, filled.pictures)

@@ -15,6 +15,7 @@ from studio.engine.levels import TrainingExamples
 from studio.engine.training import distributed, gradients
 from studio.engine.training.recordings import CutExamples
 
+EXCHANGE = "bytes of every process"
 ROWS = 7
 """A number of rows that two processes cannot halve."""
 RECIPES: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
@@ -104,6 +105,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with distributed.join_process_group() as group:
         found = {name: compare(group, shape, recipe) for name, (shape, recipe) in RECIPES.items()}
+        found[EXCHANGE] = float(group.exchange_bytes(b"rows" * group.rank) != [b"", b"rows"])
     if group.is_first:
         print(json.dumps(found))
 

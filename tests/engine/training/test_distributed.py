@@ -15,7 +15,7 @@ from studio.engine.training import distributed
 from studio.engine.training.config import BadTrainingConfig
 from studio.engine.training.example_tensors import to_examples, to_tensors
 from studio.engine.training.recordings import TrainingRecordings
-from tests.engine.training.process_group_program import RECIPES
+from tests.engine.training.process_group_program import EXCHANGE, RECIPES
 from tests.limits import LIMIT
 
 ROOT = Path(__file__).parents[3]
@@ -29,7 +29,7 @@ def test_two_processes_compute_the_loss_gradient_and_statistics_of_one() -> None
     assert found.returncode == 0, found.stderr
     assert "Warning" not in found.stderr
     differences = json.loads(found.stdout)
-    assert set(differences) == set(RECIPES)
+    assert set(differences) == {*RECIPES, EXCHANGE}
     assert {name: number for name, number in differences.items() if number > 1e-5} == {}
 
 

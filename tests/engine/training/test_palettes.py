@@ -20,6 +20,7 @@ from studio.media.pictures.image import FileRefused
 from studio.media.pictures.palette import changed_pixels, find_palette, indices_if_exact, snap_to_palette
 from studio.media.preparation import Palette
 from studio.wire import messages as wire
+from tests.library.test_models import write_model
 
 CPU = ComputeDevice(torch.device("cpu"), "Processor", 1, has_bf16=False)
 COLOURS: Palette = ((10, 10, 10), (200, 40, 40), (40, 160, 60), (60, 60, 220), (250, 250, 240))
@@ -178,3 +179,12 @@ def test_a_pack_whose_palette_does_not_fit_is_refused(
     np.savez(path, **{**usual, **arrays})
     with pytest.raises(FileRefused, match=reason):
         load_dataset(path, (3, 8, 8))
+
+
+def test_a_model_in_a_palette_is_no_base_of_a_pyramid(tmp_path: Path, pack: Path) -> None:
+    train(tmp_path, pack, make_config())
+    of = models.find_model("dots").card
+    details = msgspec.structs.replace(of, name="details", title="Details", role="upsampler", palette=())
+    write_model(models.find_model("dots").path.with_name("details.safetensors"), details)
+    with pytest.raises(models.BadModel, match="has a palette, and details need degrees of brightness"):
+        ask(wire.MakePyramid(job="p", base="dots", upsampler="details", source=str(pack), name="large"))

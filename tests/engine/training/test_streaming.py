@@ -1,6 +1,7 @@
 """Shards that hold more than fits are learned as a stream: resumed exactly, in any number of processes."""
 
 import io
+import itertools
 import os
 import threading
 import tracemalloc
@@ -27,7 +28,7 @@ from studio.engine.training.shard_blocks import ShardBlocks, ShardSource
 from studio.media import dataset, shard_stream, shards
 from studio.media.pictures.image import FileRefused
 from studio.media.preparation import AS_USUAL, Preparation
-from studio.media.preparing import FilePreparer
+from studio.media.preparing import FilePreparer, PreparedFile
 from studio.media.shard_stream import LanePlace, PieceReader, StreamPiece
 from studio.media.shards import ShardList, find_shards
 from studio.wire import messages as wire
@@ -283,6 +284,36 @@ def test_it_waits_for_shards_that_are_gone_and_loses_nothing(
     assert reasons == ["folder", ""]
     one, other = newest(tmp_path / "whole")[0], newest(tmp_path / "disturbed")[0]
     assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+def test_a_piece_is_whole_although_its_shards_were_gone_while_it_was_read(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shard_stream, "RETRY_SECONDS", 0.05)
+    here, away = tmp_path / "here", tmp_path / "away"
+    for folder in (here, away):
+        folder.mkdir()
+    for path in source.glob("*.tar"):
+        os.link(path, here / path.name)
+
+    def move(before: Path, after: Path) -> None:
+        for path in before.glob("*.tar"):
+            path.rename(after / path.name)
+
+    calls = itertools.count()
+
+    class Unplugged(FilePreparer):
+        def prepare(self, *words: Any, **more: Any) -> PreparedFile:
+            if next(calls) == 5:
+                move(here, away)
+                threading.Timer(0.5, move, (away, here)).start()
+            return super().prepare(*words, **more)
+
+    reader = PieceReader(shard_list(here), Unplugged(PICTURES.shape, 0, AS_USUAL), 0, frozenset())
+    piece = reader.read_piece(0, LanePlace())
+    whole = PieceReader(shard_list(source), PICTURES, 0, frozenset()).read_piece(0, LanePlace())
+    assert next(calls) > len(piece.files), "it began again"
+    assert (piece.artworks, piece.files, piece.end) == (whole.artworks, whole.files, whole.end)
 
 
 def test_a_shard_that_is_gone_or_changed_is_named_and_the_others_are_learned(source: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """A training is prepared, measured here by trial steps, and steered while it learns."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -16,6 +18,7 @@ from studio.engine.training.config import BadTrainingConfig, TrainingConfig
 from studio.engine.training.training_run import TrainingRun
 from studio.library import models, runs
 from studio.wire import messages as wire
+from tests.limits import LIMIT
 
 CPU = ComputeDevice(torch.device("cpu"), "Processor", 1, has_bf16=False)
 
@@ -147,3 +150,41 @@ def test_the_last_step_is_drawn_once(folder: Path, studio_home: Path) -> None:
 
 def test_an_answer_to_a_training_that_ended_does_nothing() -> None:
     assert list(JobStarter(CPU).start(wire.SteerTraining(job="s", running_job="gone", action="finish"))) == []
+
+
+PROGRAM = """
+import sys
+import torch
+from studio.engine.device import ComputeDevice, keep_freed_memory, used_memory
+from studio.engine.jobs import JobStarter
+from studio.wire import messages as wire
+from tests.limits import LIMIT
+
+if not keep_freed_memory() or used_memory(torch.device("cpu")) is None:
+    sys.exit(77)
+torch.set_num_threads(1)
+source, run_folder = sys.argv[1:]
+jobs = JobStarter(ComputeDevice(torch.device("cpu"), "Processor", 1, has_bf16=False))
+idle = used_memory(torch.device("cpu"))
+ask = wire.PrepareTraining(
+    job="p", source=source, family="glow", preset="tiny", shape=(3, 8, 8), recipe={"width": 64}, plan={"steps": 3}
+)
+prepared, cost = (e for e in jobs.start(ask) if isinstance(e, wire.TrainingPrepared | wire.TrainingCost))
+config = {**prepared.config, "name": "rings"}
+for _ in jobs.start(
+    wire.Train(job="t", source=source, run_folder=run_folder, config=config, sample_seeds=tuple(range(1, 17)))
+):
+    pass
+print(cost.memory, used_memory(torch.device("cpu")) - idle)
+"""
+
+
+def test_the_memory_that_is_said_is_that_of_the_training(folder: Path, studio_home: Path) -> None:
+    """The process keeps what it frees, so at its end it has what it needed at most."""
+    words = [sys.executable, "-c", PROGRAM, str(folder), str(studio_home / "runs" / "rings")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT * 5)
+    if done.returncode == 77:
+        pytest.skip("this system does not say how much memory a process uses")
+    assert done.returncode == 0, done.stderr
+    said, real = map(int, done.stdout.split())
+    assert said == pytest.approx(real, rel=0.2)

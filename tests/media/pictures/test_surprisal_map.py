@@ -27,6 +27,8 @@ def test_formatted_values_are_short() -> None:
     ]
     assert ColourScale.over_range(0.0, 1.0, False).description == ("1 bit a pixel, exact", "1 bit, exact")
     assert ColourScale.over_range(-1.0, 8.0, True).description == ("8 bits, share of the total", "8 bits, shared")
+    with_noise = ColourScale.over_range(-1.0, 8.0, True, with_noise=True)
+    assert with_noise.description == ("8 bits, share of the total with noise", "8 bits, with noise")
 
 
 def test_compared_maps_share_a_scale_that_one_odd_pixel_does_not_set() -> None:

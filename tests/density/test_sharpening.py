@@ -164,6 +164,20 @@ def test_without_guidance_at_a_top_p_of_1_no_bit_changes(family: str) -> None:
         assert torch.equal(sharpen_model(model, 0.0, 1.0).sample(range(6), temperature=heat), plain)
 
 
+def test_models_over_the_colours_of_a_palette_are_sharpened() -> None:
+    torch.manual_seed(3)
+    recipe = GatedPixelCNN(width=6, layers=2, size=3, head=6, classes=KINDS, class_dropout=0.1)
+    model = recipe.build((1, 5, 5), 7, indexed=True).eval().requires_grad_(False)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.4 * torch.randn_like(parameter)
+    sharpened = sharpen_model(model, 2.0, 0.8)
+    drawn = sharpened.sample(range(4))
+    assert not torch.equal(drawn, model.sample(range(4)))
+    sharpened.stepper = lambda seen, c: uncached_stepper(sharpened.net, seen, c)  # type: ignore[method-assign]
+    assert torch.equal(sharpened.sample(range(4)), drawn)
+
+
 def test_a_sharpened_model_keeps_pixels_and_draws_canvases() -> None:
     model = gated((1, 12, 14), 4, borderless=True)
     sharpened = sharpen_model(model, 2.0, 0.8)

@@ -5,8 +5,8 @@
     piece   the next artworks of a lane, from a place on, in the order of its shards
     block   a piece of every lane
 
-So the seed and the shards alone decide what a block holds, and not who reads which lane. A place is kept with a training,
-which then continues exactly. Held-out artworks are passed over by the hash of their content, as in a folder.
+So the seed and the shards alone decide what a block holds, and not who reads which lane. A place is kept with a
+training, which then continues exactly. Held-out artworks are passed over by the hash of their content, as in a folder.
 """
 
 import contextlib

@@ -67,7 +67,6 @@ class SharpenedConditional(Conditional):
         super().__init__(own.channels, own.levels)
         self.own = own
         self.numbers = own.numbers
-        self.inputs_per_channel = own.inputs_per_channel
         self.colours_by_net = own.colours_by_net
         self.inputs_per_channel = own.inputs_per_channel
         self.min_probability = own.min_probability

@@ -310,7 +310,7 @@ class WorkBuffers:
             h1, h2 = torch.empty(2, *seen.shape[:2], features)
         self.moves, self.sums = _moves(parts.flatten(0, 1), (count, height, width, given))
         self.pieces = []  # the pictures that are taken through all layers at once, and the memory of each layer
-        for around, piece in zip(_around(frame).split(pictures), parts.split(len(seen)), strict=True):
+        for around, piece in zip(torch.split(_around(frame), pictures), torch.split(parts, len(seen)), strict=True):
             some, first, second = (layer[: len(piece)] for layer in (seen, h1, h2))
             self.pieces.append((around, some.view(around.shape), some, first, second, piece))
         self.fits = (rows.shape, size)

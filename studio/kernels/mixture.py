@@ -10,21 +10,19 @@ import math
 
 import numpy as np
 
-from studio.kernels.made import (
-    DEFAULT_OPTIONS,
+from studio.kernels.made import DEFAULT_OPTIONS, MapOptions
+from studio.kernels.made_plan import (
     LANES,
     Array,
     MadePlan,
-    MapOptions,
-    add_unit,
     compiled,
     entries_of,
     first_state,
-    hidden_unit,
     pad_rows,
     plan_network,
     share_rows,
 )
+from studio.kernels.made_units import add_unit, hidden_unit
 
 _HALF = 0.5**0.5
 _LOG_TAU = math.log(2 * math.pi)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from studio.kernels.made import LANES, Array, compiled, share_rows
+from studio.kernels.made_plan import LANES, Array, compiled, share_rows
 
 OPERATION_NAMES = ("dot", "same", "relu", "concat_elu", "gate", "tanh_gate", "cell")
 DOT, SAME, RELU, CONCAT_ELU, GATE, TANH_GATE, CELL = range(len(OPERATION_NAMES))

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from studio.density.bijections.masked_affine import MaskedAffine
-from studio.kernels import made
+from studio.kernels import made, made_plan
 from studio.nets.made import MADE, Degrees
 
 CASES = [
@@ -35,7 +35,7 @@ class Case:
         self.net = net
         self.map = MaskedAffine(net, order, bound=2.0)
         self.dtype = dtype
-        self.plan = made.plan_network(order.numpy(), [d.numpy() for d in net.degrees[1:]], 2)
+        self.plan = made_plan.plan_network(order.numpy(), [d.numpy() for d in net.degrees[1:]], 2)
         self.weights = net.weights.detach().numpy()
         self.biases = net.biases.detach().numpy()
         self.form = made.MapOptions(2.0, tanh, 1)

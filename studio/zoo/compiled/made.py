@@ -60,11 +60,11 @@ class _CompiledSolver:
     def _asked(self, x: Tensor, c: Tensor | None, bound: float | None) -> tuple[Any, ...] | None:
         """Return the arguments of the loops; None if nothing can be compiled."""
         try:
-            from studio.kernels import made  # not before it is needed: the compiler takes half a second to start
+            from studio.kernels import made, made_plan  # not before: the compiler takes half a second to start
         except ImportError:
             return None
         net = self.net
-        self._plan = self._plan or made.plan_network(
+        self._plan = self._plan or made_plan.plan_network(
             _array(net.order), [_array(d) for d in net.degrees[1:]], net.outputs
         )
         more = None if net.kinds is None or c is None else _array(net.kinds[c])

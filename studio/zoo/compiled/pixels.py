@@ -50,7 +50,7 @@ class _CompiledRunner(ScheduleRunner):
     """Runs a schedule with compiled loops. All buffers are parts of one flat state for each picture."""
 
     def __init__(self, schedule: PixelSchedule, seen: Tensor, c: Tensor | None, tape: Any) -> None:
-        from studio.kernels.made import padded_count
+        from studio.kernels.made_plan import padded_count
 
         self.tape = tape
         self.state = torch.zeros(padded_count(len(seen)), tape.size)

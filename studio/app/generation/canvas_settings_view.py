@@ -44,7 +44,7 @@ class CanvasSection(Column):
             theme,
             "Edges",
             (("plain", "Plain"), ("seamless", "Seamless")),
-            tooltip="Let opposite edges continue each other, so that copies can be laid side by side",
+            tooltip="Let opposite edges continue each other, as tiles need",
         )
         row = QWidget()
         line = QHBoxLayout(row)

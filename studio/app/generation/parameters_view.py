@@ -180,7 +180,7 @@ class ParametersForm(Column):
             "Guidance",
             0.0,
             MAX_GUIDANCE,
-            tooltip="Sharpen towards the class. At 0 the model draws as it learned",
+            tooltip="Draw what is typical of the class. 0 draws as the model learned",
         )
         self.top_p = ValueSlider(
             theme, "Top-p", 0.0, 1.0, 1.0, tooltip="Draw only the likeliest levels of each pixel. At 1 it draws all"

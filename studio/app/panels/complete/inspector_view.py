@@ -70,7 +70,7 @@ class CompleteSettings(Column):
         """Build the controls that continue the picture to the right and downwards."""
         state = self._state
         canvas = state.parameters.canvas
-        self.grow = Button(self._theme, "Grow", tooltip="Add room at the right and below, and mark it as the hole")
+        self.grow = Button(self._theme, "Grow", tooltip="Add room at the right and below, as a hole")
         self.size_row = CanvasSizeRow(self._theme, canvas)
         self._grow_part = Column(self._theme)
         self._grow_part.add_section("Grow the picture")

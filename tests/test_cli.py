@@ -22,7 +22,6 @@ from studio.library.work import recipe_of_png, recipe_of_wav
 from studio.media.pictures.image import fit_to_shape, open_picture
 from tests.limits import LIMIT
 
-pytestmark = pytest.mark.usefixtures("no_stepping_back")
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / ".." / "shared" / "data" / "user" / "images"
 

@@ -13,8 +13,6 @@ from studio.engine import benchmark
 from studio.engine.jobs import JobStarter
 from studio.engine.levels import DoesNotFit
 
-pytestmark = pytest.mark.usefixtures("no_stepping_back")
-
 KEPT = 'What was finished is kept. The details are in "{log}".'
 OWN = "The engine met a fault of its own: "
 FAULTS: dict[str, tuple[Callable[[], BaseException], str]] = {

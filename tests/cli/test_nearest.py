@@ -13,8 +13,6 @@ from studio import cli
 from studio.library import models
 from studio.media.export import SHEET_GAP
 
-pytestmark = pytest.mark.usefixtures("no_stepping_back")
-
 
 def printed(words: list[str], capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     """Run a command; return its results."""

@@ -9,8 +9,6 @@ import pytest
 from studio import cli
 from studio.engine.jobs import JobStarter
 
-pytestmark = pytest.mark.usefixtures("no_stepping_back")
-
 
 def a_file(folder: Path) -> str:
     (folder / "notes").write_bytes(b"mine")

@@ -13,10 +13,7 @@ from PIL import Image
 from studio import cli
 from studio.library import models
 
-pytestmark = [
-    pytest.mark.skipif(os.name == "nt", reason="Windows has no limits for a process"),
-    pytest.mark.usefixtures("no_stepping_back"),
-]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no limits for a process")
 STEMS = ["kills", "aborts", "hangs", "opens", "raises", *(["grows"] if sys.platform == "linux" else [])]
 RAW = ("Traceback", "Errno", "KeyError", "0x", "SIG")
 

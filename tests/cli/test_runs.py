@@ -14,8 +14,6 @@ from studio.engine.training import run_lock
 from studio.library import models, runs
 from tests.library.run_folders import write_run
 
-pytestmark = pytest.mark.usefixtures("no_stepping_back")
-
 
 def printed(words: list[str], capsys: pytest.CaptureFixture[str], status: int = 0) -> list[str]:
     """Run a command; return the lines of its results."""

@@ -20,7 +20,7 @@ from studio.library import models
 
 
 @pytest.fixture(autouse=True)
-def often(monkeypatch: pytest.MonkeyPatch, no_stepping_back: None) -> None:
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Print progress without waiting between lines."""
     monkeypatch.setattr(command, "PROGRESS_LINE_SECONDS", 0.0)
 

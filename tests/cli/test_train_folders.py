@@ -137,7 +137,6 @@ def train(source: Path, *more: str) -> int:
 
 
 @POSIX_ONLY
-@pytest.mark.usefixtures("no_stepping_back")
 @pytest.mark.parametrize(("make", "words"), FOLDERS.values(), ids=FOLDERS.keys())
 def test_a_strange_folder_is_refused_in_a_sentence_or_trained_on(
     make: Make, words: str, tmp_path: Path, studio_home: Path, capsys: pytest.CaptureFixture[str]
@@ -155,7 +154,6 @@ def test_a_strange_folder_is_refused_in_a_sentence_or_trained_on(
     assert not (studio_home / "runs" / "mine").exists()
 
 
-@pytest.mark.usefixtures("no_stepping_back")
 def test_silence_alone_is_refused(tmp_path: Path, studio_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(3):
         soundfile.write(tmp_path / f"{number}.wav", np.zeros(8000), 8000)
@@ -165,7 +163,6 @@ def test_silence_alone_is_refused(tmp_path: Path, studio_home: Path, capsys: pyt
     assert not (studio_home / "runs" / "mine").exists()
 
 
-@pytest.mark.usefixtures("no_stepping_back")
 def test_a_folder_that_may_not_be_opened_is_refused(
     tmp_path: Path, studio_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,7 +180,6 @@ def test_a_folder_that_may_not_be_opened_is_refused(
 
 
 @POSIX_ONLY
-@pytest.mark.usefixtures("no_stepping_back")
 def test_a_folder_that_vanishes_while_it_is_read_starts_nothing(
     tmp_path: Path, studio_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -203,7 +199,6 @@ def test_a_folder_that_vanishes_while_it_is_read_starts_nothing(
     assert not (studio_home / "runs" / "mine").exists()
 
 
-@pytest.mark.usefixtures("no_stepping_back")
 def test_options_for_files_are_stored_with_the_run(
     tmp_path: Path, studio_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

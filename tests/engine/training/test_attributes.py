@@ -85,9 +85,7 @@ def test_a_direction_moves_one_attribute_and_leaves_the_other(pack: Path) -> Non
     assert float(serif[:, 2:].mean()) > 8 * float(serif[:, :2].mean().abs())
 
 
-def test_a_trained_file_has_sliders_of_these_names(
-    pack: Path, studio_home: Path, tmp_path: Path, no_stepping_back: None
-) -> None:
+def test_a_trained_file_has_sliders_of_these_names(pack: Path, studio_home: Path, tmp_path: Path) -> None:
     recipe = {
         "name": "tiny-fonts", "title": "Fonts", "subject": "Letters", "training_data": "letters", "licence": "CC0",
         "shape": [1, 4, 4], "recipe": {"family": "nice", "depth": 1, "width": 8, "prior": "normal"},

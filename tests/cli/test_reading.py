@@ -92,7 +92,10 @@ def test_an_archive_must_be_unpacked_first(tiny: str, tmp_path: Path, capsys: py
     named.append(named[0].rename(tmp_path / "pack.npz"))
     named[0] = Path(shutil.copy(named[-1], tmp_path / "photos.zip"))
     for path in named:
-        for words in (["train", str(path), "--name", "r", "--size", "8", "--steps", "1"], ["score", tiny, str(path)]):
+        train = ["train", str(path), "--name", "r", "--size", "8", "--steps", "1"]
+        for words in ([] if path.suffix == ".tar" else train, ["score", tiny, str(path)]):
+            if not words:  # it is learned from as a shard
+                continue
             assert cli.main(words) == 1
             said = capsys.readouterr().err
             assert f'"{path.name}" is an archive and was not opened. Unpack it first, then name the folder.' in said

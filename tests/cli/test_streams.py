@@ -94,7 +94,7 @@ def test_every_command_without_output_makes_its_files_and_reports_that(
     status, out, said = ran(forks, *command, "--json", streams=">&-")
     assert (status, out) == (1, b"")
     assert said.splitlines()[-1] == "The results could not be printed: standard output is closed."
-    makes = {"sample": 3, "invert": 1, "complete": 1, "continue": 1, "score": 1, "blend": 1, "train": 1}
+    makes = {"sample": 3, "invert": 1, "complete": 1, "continue": 1, "score": 1, "blend": 1, "train": 1, "grow": 1}
     assert len(files(tmp_path)) == makes.get(command[0], 0)
 
 

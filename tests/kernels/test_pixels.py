@@ -29,9 +29,9 @@ def schedule_of(name: str, width: int) -> PixelSchedule:
     torch.manual_seed(0)
     net: nn.Module = {
         "shifted": lambda: PixelCNNPPNetwork(3, 7, 2, 9, classes=3),
-        "row": lambda: PixelRNNNetwork(3, 6, "row", 7, 2, 9),
-        "diagonal": lambda: PixelRNNNetwork(3, 6, "diagonal", 7, 2, 9),
-        "gated": lambda: GatedPixelCNNNetwork(3, 6, 7, 3, 5, 9, classes=3),
+        "row": lambda: PixelRNNNetwork(3, 3, 6, "row", 7, 2, 9),
+        "diagonal": lambda: PixelRNNNetwork(3, 3, 6, "diagonal", 7, 2, 9),
+        "gated": lambda: GatedPixelCNNNetwork(3, 3, 6, 7, 3, 5, 9, classes=3),
     }[name]()
     for parameter in net.parameters():
         parameter.data += 0.2 * torch.randn_like(parameter)

@@ -28,10 +28,10 @@ def made(name: str, channels: int) -> tuple[nn.Module, Write, int]:
     torch.manual_seed(0)
     net: nn.Module = {
         "shifted": lambda: PixelCNNPPNetwork(channels, 5, 2, 7, classes=3),
-        "row": lambda: PixelRNNNetwork(channels, 2 * channels, "row", 6, 3, 9),
-        "diagonal": lambda: PixelRNNNetwork(channels, 2 * channels, "diagonal", 6, 3, 9),
-        "masked": lambda: PixelCNNNetwork(channels, 2 * channels, 6, 3, 5, 9),
-        "gated": lambda: GatedPixelCNNNetwork(channels, 2 * channels, 6, 4, 5, 9, classes=3),
+        "row": lambda: PixelRNNNetwork(channels, channels, 2 * channels, "row", 6, 3, 9),
+        "diagonal": lambda: PixelRNNNetwork(channels, channels, 2 * channels, "diagonal", 6, 3, 9),
+        "masked": lambda: PixelCNNNetwork(channels, channels, 2 * channels, 6, 3, 5, 9),
+        "gated": lambda: GatedPixelCNNNetwork(channels, channels, 2 * channels, 6, 4, 5, 9, classes=3),
     }[name]()
     net.train()(torch.randn(16, channels, 8, 8), torch.zeros(16, dtype=torch.long))
     for parameter in net.parameters():

@@ -124,7 +124,7 @@ def test_a_diagonal_bilstm_sees_all_pixels_up_to_its_own(height: int, width: int
 @pytest.mark.parametrize(("height", "width"), [(5, 5), (7, 4), (3, 8)])
 @pytest.mark.parametrize("cells", ["row", "diagonal"])
 def test_numbers_of_a_colour_know_the_colours_before_it(cells: CellName, height: int, width: int) -> None:
-    net = learned(PixelRNNNetwork(3, 6, cells, 6, 2, 24))
+    net = learned(PixelRNNNetwork(3, 3, 6, cells, 6, 2, 24))
     with torch.no_grad():
         net.head.first.bias += 3  # no relu is inactive
     x = entries(1, 3, height, width).requires_grad_()
@@ -144,7 +144,7 @@ def test_numbers_of_a_colour_know_the_colours_before_it(cells: CellName, height:
 
 def test_all_parameters_get_a_gradient() -> None:
     for cells in ("row", "diagonal"):
-        net = learned(PixelRNNNetwork(1, 1, cells, 4, 2, 24))
+        net = learned(PixelRNNNetwork(1, 1, 1, cells, 4, 2, 24))
         net(entries(2, 1, 5, 4)).square().sum().backward()
         assert all(bool((p.grad != 0).any()) for p in net.parameters() if p.grad is not None)
         assert all(p.grad is not None for p in net.parameters())

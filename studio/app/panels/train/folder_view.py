@@ -16,7 +16,7 @@ from studio.wire.messages import Finding
 REFRESH_INTERVAL = 100
 """Milliseconds between two updates while files are examined."""
 FILTER_TEXTS = {
-    "all": "Thumbnails", "alike": "Look alike", "odd": "Unlike the rest", "unused": "Not used", "list": "List of files",
+    "all": "Thumbnails", "alike": "Look alike", "odd": "Odd ones", "unused": "Not used", "list": "Table",
 }  # fmt: skip
 LISTS = ("unused", "list")
 """The filters whose files are listed by name."""

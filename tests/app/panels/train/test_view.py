@@ -86,7 +86,7 @@ def test_the_folder_is_shown_with_counts_sentences_and_thumbnails(parts: Parts, 
     shown = page.files.model()
     assert [shown.index(0, column).data() for column in (0, 1)] == ["notes.txt", "skipped: is not a picture"]
     assert page.filter.button_of("all").text() == "Thumbnails"
-    assert page.filter.button_of("list").text() == "List of files"
+    assert page.filter.button_of("list").text() == "Table"
     parts.click(page.filter.button_of("all"))
     index = page.thumbnails.model().index(5, 0)
     QTest.mouseClick(page.thumbnails.viewport(), LEFT, pos=page.thumbnails.visualRect(index).center())

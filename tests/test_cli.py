@@ -475,6 +475,7 @@ def test_conversions_of_a_file_are_reported(tiny: str, tmp_path: Path, capsys: p
         assert '"cell.tif": 16 bits a colour were rounded to 8; it uses only 1 % to 6 % of its range.' in told
 
 
+@pytest.mark.skipif(not PICTURES.is_dir(), reason="the pictures of ../shared/data/user are not here")
 def test_every_file_of_a_messy_folder_gets_one_line(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["invert", tiny, str(PICTURES), "--json"]) == 1
     said = capsys.readouterr()

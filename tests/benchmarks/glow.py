@@ -1,6 +1,6 @@
 """Compare the speed of Glow with normflows at equal size. Run: python tests/benchmarks/glow.py [paper]
 
-It needs the package normflows (1.7.3, PyPI), which is among the development dependencies. Prints medians of pairs
+It needs the package normflows (1.7.3), which is among the development dependencies. Prints medians of pairs
 measured in turn and their ratios; machines are noisy, ratios hold. All run in one thread and in processor seconds of
 this process, which other programs lengthen least. Both sides have the same allocator, and the same optimiser as in a
 training of ours. A rate beside a time is that of the multiplications and additions alone, beside which stands the rate
